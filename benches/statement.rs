@@ -1,0 +1,2 @@
+//! Statement latency.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The pure broker: routing, scheduling and the life of tasks, without I/O.

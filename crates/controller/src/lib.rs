@@ -1,0 +1,1 @@
+//! The controller daemon: the broker with sockets around it.

@@ -1,0 +1,1 @@
+//! A Python interpreter as Rust sees it: found, started, spoken to over the bridge.

@@ -1,0 +1,1 @@
+//! Starting and stopping the daemons of a cluster, and its folder.

@@ -1,0 +1,1 @@
+//! Ids, targets, messages and codec of Antiphon's wire.

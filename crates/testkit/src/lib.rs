@@ -1,0 +1,1 @@
+//! Test support: fake peers, seeded simulation, process harness.

@@ -1,0 +1,1 @@
+//! Framed, prioritised connections between Antiphon's processes.

@@ -1,0 +1,1 @@
+"""Antiphon: the Python side."""

@@ -46,7 +46,8 @@ async fn pair() -> (tempfile::TempDir, Client, Server) {
         let (_, pending) = listener.accept().await.unwrap().hello().await.unwrap();
         pending.accept(accepted()).await.unwrap()
     };
-    let (client, server) = soon(async { tokio::join!(connect(&address, &hello()), serve) }).await;
+    let hello = hello();
+    let (client, server) = soon(async { tokio::join!(connect(&address, &hello), serve) }).await;
     (folder, client.unwrap(), server)
 }
 
@@ -55,7 +56,7 @@ fn status(n: u64) -> ClientToController {
 }
 
 fn with_data(n: u64, sizes: &[usize]) -> Message<ClientToController> {
-    let segments = sizes.iter().enumerate().map(|(i, &size)| Bytes::from(vec![i as u8 + 1; size])).collect();
+    let segments = sizes.iter().enumerate().map(|(i, &size)| Bytes::from(vec![i as u8; size])).collect();
     Message::new(status(n), segments)
 }
 

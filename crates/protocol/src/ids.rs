@@ -39,3 +39,8 @@ id! {
     /// One unit of work for one engine; chosen by the broker.
     TaskId(u64)
 }
+
+impl EngineId {
+    /// No engine: who answers for a farmed task that ended before an engine took it.
+    pub const NONE: EngineId = EngineId(u32::MAX);
+}

@@ -1,10 +1,16 @@
 //! Targets: which engines. The grammar, its errors, and resolution against the engines that are there.
+//!
+//! A target is parsed where it is typed and resolved where the engines are known. It keeps no state; `any`, `local`
+//! and `failed` are words for others (the scheduler, the client) and resolve to an error here.
+
+mod parse;
+mod resolve;
 
 use crate::EngineId;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
-/// Which engines: terms joined by `,`; `!term` excludes.
+/// Which engines: terms joined by `,`; `!term` excludes. Only exclusions: all but those.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     /// The terms as written, in order.
@@ -57,6 +63,12 @@ pub struct TargetError {
     pub hint: Option<String>,
 }
 
+impl TargetError {
+    fn new(message: impl Into<String>, hint: impl Into<String>) -> TargetError {
+        TargetError { message: message.into(), hint: Some(hint.into()) }
+    }
+}
+
 /// An engine as targets see it.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate<'a> {
@@ -93,21 +105,88 @@ impl Target {
     }
 
     /// The engines this target means among `candidates` (sorted by id), in the order of the terms, each once.
-    pub fn resolve(&self, _candidates: &[Candidate<'_>]) -> Result<Vec<EngineId>, TargetError> {
-        Err(TargetError { message: "not built yet".into(), hint: None })
+    ///
+    /// What is named by id, host or label has to be there; what is described (`idle`, slices) may be nothing, as long as
+    /// something is left in the end.
+    pub fn resolve(&self, candidates: &[Candidate<'_>]) -> Result<Vec<EngineId>, TargetError> {
+        resolve::resolve(self, candidates)
     }
 }
 
 impl FromStr for Target {
     type Err = TargetError;
 
-    fn from_str(_text: &str) -> Result<Target, TargetError> {
-        Ok(Target::all())
+    fn from_str(text: &str) -> Result<Target, TargetError> {
+        parse::target(text)
     }
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("all")
+        for (index, term) in self.terms.iter().enumerate() {
+            if index > 0 {
+                f.write_str(",")?;
+            }
+            term.fmt(f)?;
+        }
+        Ok(())
     }
+}
+
+impl fmt::Display for Term {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.exclude {
+            f.write_str("!")?;
+        }
+        self.selector.fmt(f)
+    }
+}
+
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Selector::All => f.write_str("all"),
+            Selector::Any => f.write_str("any"),
+            Selector::Local => f.write_str("local"),
+            Selector::Idle => f.write_str("idle"),
+            Selector::Failed => f.write_str("failed"),
+            Selector::OnePerHost => f.write_str("one-per-host"),
+            Selector::One(id) => id.fmt(f),
+            Selector::Range(first, last) => write!(f, "{first}-{last}"),
+            Selector::Slice(start, stop, step) => {
+                let mut part = |value: &Option<i64>| value.map_or(Ok(()), |value| write!(f, "{value}"));
+                part(start)?;
+                f.write_str(":")?;
+                let mut part = |value: &Option<i64>| value.map_or(Ok(()), |value| write!(f, "{value}"));
+                part(stop)?;
+                if let Some(step) = step { write!(f, ":{step}") } else { Ok(()) }
+            }
+            Selector::Host(name) => write!(f, "host:{name}"),
+            Selector::Label(label) => f.write_str(label),
+        }
+    }
+}
+
+/// Ids as people write them: runs joined, `0-3,7`. `ids` must be sorted.
+pub fn compact(ids: impl IntoIterator<Item = EngineId>) -> String {
+    let mut text = String::new();
+    let mut run: Option<(u32, u32)> = None;
+    let mut close = |run: Option<(u32, u32)>| {
+        let Some((first, last)) = run else { return };
+        if !text.is_empty() {
+            text.push(',');
+        }
+        text.push_str(&if first == last { first.to_string() } else { format!("{first}-{last}") });
+    };
+    for EngineId(id) in ids {
+        run = match run {
+            Some((first, last)) if last.checked_add(1) == Some(id) => Some((first, id)),
+            other => {
+                close(other);
+                Some((id, id))
+            }
+        };
+    }
+    close(run);
+    text
 }

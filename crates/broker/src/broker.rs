@@ -198,14 +198,14 @@ impl Broker {
     }
 
     /// Sends to a client, unless it has left.
-    pub(crate) fn to_client(&mut self, client: ClientId, message: impl Into<Message<ControllerToClient>>) {
+    pub(crate) fn tell_client(&mut self, client: ClientId, message: impl Into<Message<ControllerToClient>>) {
         if self.clients.contains_key(&client) {
             self.act(Action::ToClient { client, message: message.into() });
         }
     }
 
     /// Sends to a host, unless it has left.
-    pub(crate) fn to_host(&mut self, host: HostId, message: impl Into<Message<ControllerToHost>>) {
+    pub(crate) fn tell_host(&mut self, host: HostId, message: impl Into<Message<ControllerToHost>>) {
         if self.hosts.contains_key(&host) {
             self.act(Action::ToHost { host, message: message.into() });
         }

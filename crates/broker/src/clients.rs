@@ -86,15 +86,15 @@ impl Broker {
         self.stopping = true;
         let hosts: Vec<_> = self.hosts.keys().copied().collect();
         for &host in &hosts {
-            self.to_host(host, ControllerToHost::Shutdown);
+            self.tell_host(host, ControllerToHost::Shutdown);
         }
         let reached = hosts.len() as u32;
-        self.to_client(key.client, ControllerToClient::Carried { request: key.request, reached });
+        self.tell_client(key.client, ControllerToClient::Carried { request: key.request, reached });
         let asked_by = self.clients.get(&key.client).map_or("", |client| client.name.as_str());
         let reason = format!("the cluster was shut down by another client ({asked_by})");
         let others: Vec<_> = self.clients.keys().copied().filter(|&client| client != key.client).collect();
         for client in others {
-            self.to_client(client, ControllerToClient::Goodbye { reason: reason.clone() });
+            self.tell_client(client, ControllerToClient::Goodbye { reason: reason.clone() });
         }
         self.act(Action::Stop);
     }

@@ -37,7 +37,7 @@ impl Broker {
         let name = info.name.clone();
         self.hosts.insert(host, Host { info, engines: engines.clone() });
         let n_engines = self.engines.len() as u32;
-        self.to_host(host, ControllerToHost::Welcome { host, engines: engines.clone(), n_engines });
+        self.tell_host(host, ControllerToHost::Welcome { host, engines: engines.clone(), n_engines });
         self.notify(Notice::HostUp { name, engines });
     }
 
@@ -146,7 +146,7 @@ impl Broker {
         }
         let host = self.engines.get(engine).map(|known| known.host);
         if let (Some(host), false) = (host, strays.is_empty()) {
-            self.to_host(host, ControllerToHost::Interrupt { tasks: strays });
+            self.tell_host(host, ControllerToHost::Interrupt { tasks: strays });
         }
     }
 

@@ -26,7 +26,7 @@ impl Broker {
                 Err(refusal) => return self.refuse(key, refusal),
             },
         };
-        self.to_client(key.client, ControllerToClient::Carried { request: key.request, reached });
+        self.tell_client(key.client, ControllerToClient::Carried { request: key.request, reached });
     }
 
     fn interrupt_request(&mut self, key: RequestKey, request: RequestId) -> u32 {
@@ -60,7 +60,7 @@ impl Broker {
         reached
     }
 
-    fn interrupt_engines(&mut self, target: &Target) -> Result<u32, antiphon_protocol::Refusal> {
+    fn interrupt_engines(&mut self, target: &Target) -> Result<u32, Refusal> {
         let mut interrupts = Interrupts::new();
         let mut reached = 0;
         for engine in self.resolve(target)? {
@@ -76,7 +76,7 @@ impl Broker {
 
     fn send_interrupts(&mut self, interrupts: Interrupts) {
         for (host, tasks) in interrupts {
-            self.to_host(host, ControllerToHost::Interrupt { tasks });
+            self.tell_host(host, ControllerToHost::Interrupt { tasks });
         }
     }
 }

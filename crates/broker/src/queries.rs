@@ -35,7 +35,7 @@ impl Broker {
         }
         self.requests.insert(key, Request::Query(query));
         self.charge(key.client, 0);
-        self.to_host(host, Message::new(ControllerToHost::Query { query, engine, ask }, segments));
+        self.tell_host(host, Message::new(ControllerToHost::Query { query, engine, ask }, segments));
     }
 
     /// The first of the target's engines; of `any`, the first that can answer.
@@ -91,6 +91,6 @@ impl Broker {
 
     fn reply(&mut self, key: RequestKey, ok: bool, segments: Vec<Bytes>) {
         let header = ControllerToClient::Replied { request: key.request, ok };
-        self.to_client(key.client, Message::new(header, segments));
+        self.tell_client(key.client, Message::new(header, segments));
     }
 }

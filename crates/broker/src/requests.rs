@@ -68,7 +68,7 @@ impl Broker {
         let request = WorkRequest { work, segments, data_bytes, on_leave, first, n, open: n, unsent: n };
         self.requests.insert(key, Request::Work(request));
         self.charge(key.client, data_bytes);
-        self.to_client(
+        self.tell_client(
             key.client,
             ControllerToClient::Accepted { request: key.request, engines: engines.clone() },
         );
@@ -191,7 +191,7 @@ impl Broker {
     }
 
     pub(crate) fn refuse(&mut self, key: RequestKey, refusal: Refusal) {
-        self.to_client(key.client, ControllerToClient::Refused { request: key.request, refusal });
+        self.tell_client(key.client, ControllerToClient::Refused { request: key.request, refusal });
     }
 
     /// Counts one more unfinished request and its data.

@@ -34,7 +34,7 @@ impl Broker {
             self.begin_restart(engine, key);
         }
         for (host, engines) in by_host {
-            self.to_host(host, ControllerToHost::Restart { engines });
+            self.tell_host(host, ControllerToHost::Restart { engines });
         }
     }
 
@@ -86,7 +86,7 @@ impl Broker {
         if restart.waiting.is_empty() {
             let reached = restart.back;
             self.close(key);
-            self.to_client(key.client, ControllerToClient::Carried { request: key.request, reached });
+            self.tell_client(key.client, ControllerToClient::Carried { request: key.request, reached });
         }
     }
 

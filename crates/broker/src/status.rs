@@ -10,7 +10,7 @@ use antiphon_protocol::{ClusterStatus, ControllerToClient, EngineId, EngineState
 impl Broker {
     pub(crate) fn on_status(&mut self, key: RequestKey) {
         let status = self.status();
-        self.to_client(key.client, ControllerToClient::Status { request: key.request, status });
+        self.tell_client(key.client, ControllerToClient::Status { request: key.request, status });
     }
 
     /// The cluster as it is now.

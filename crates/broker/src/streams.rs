@@ -37,7 +37,7 @@ impl Broker {
             *client.unread_bytes.entry(engine).or_default() += bytes;
         }
         let header = ControllerToClient::Stream { request: key.request, engine, stream };
-        self.to_client(key.client, Message::new(header, segments));
+        self.tell_client(key.client, Message::new(header, segments));
         Ok(())
     }
 
@@ -79,7 +79,7 @@ impl Broker {
         known.under_way_bytes = known.under_way_bytes.saturating_sub(bytes);
         let host = known.host;
         if bytes > 0 {
-            self.to_host(host, ControllerToHost::Credit { engine, bytes });
+            self.tell_host(host, ControllerToHost::Credit { engine, bytes });
         }
     }
 

@@ -34,7 +34,10 @@ pub(crate) enum Place {
 /// Tasks to be sent, gathered so that those of one request for one host go in one message. Sorted by the first task of
 /// the request, so that an engine gets its tasks in the order of their arrival.
 #[derive(Debug, Default)]
-pub(crate) struct Runs(BTreeMap<(HostId, TaskId), (RequestKey, Vec<(TaskId, EngineId)>)>);
+pub(crate) struct Runs(BTreeMap<(HostId, TaskId), Run>);
+
+/// The tasks of one message, and the request they are of.
+type Run = (RequestKey, Vec<(TaskId, EngineId)>);
 
 impl Broker {
     /// Takes tasks from an engine's queue while there is room, then from the farm if it has nothing.
@@ -91,7 +94,7 @@ impl Broker {
             } else {
                 request.segments.clone()
             };
-            self.to_host(host, Message::new(ControllerToHost::Run { tasks, work }, segments));
+            self.tell_host(host, Message::new(ControllerToHost::Run { tasks, work }, segments));
         }
     }
 
@@ -149,7 +152,7 @@ impl Broker {
         let End { outcome, elapsed_us, segments } = end;
         let header =
             ControllerToClient::Answer { request: key.request, position, engine, outcome, elapsed_us };
-        self.to_client(key.client, Message::new(header, segments));
+        self.tell_client(key.client, Message::new(header, segments));
         if finished {
             self.close(key);
         }

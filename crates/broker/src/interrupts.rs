@@ -6,8 +6,8 @@ use crate::{
     tasks::Place,
 };
 use antiphon_protocol::{
-    ControllerToClient, ControllerToHost, EngineId, HostId, Interruption, LossCause, RequestId, Target,
-    TaskId,
+    ControllerToClient, ControllerToHost, EngineId, HostId, Interruption, LossCause, Refusal, RequestId,
+    Target, TaskId,
 };
 use std::collections::BTreeMap;
 

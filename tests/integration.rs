@@ -5,3 +5,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, missing_docs)]
 
 mod architecture;
+mod cluster;
+mod common;
+mod deaths;
+mod hostile;
+mod language;
+mod script;
+mod values;

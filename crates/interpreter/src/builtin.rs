@@ -21,17 +21,25 @@ use rustpython::{InterpreterBuilder, InterpreterBuilderExt};
 /// The status of a process whose interpreter could not be made ready; `EX_SOFTWARE` of sysexits.
 const CANNOT_START: u32 = 70;
 
+/// The hooks of `sys`, and where it keeps their originals.
+const HOOKS: [(&str, &str); 4] = [
+    ("displayhook", "__displayhook__"),
+    ("excepthook", "__excepthook__"),
+    ("unraisablehook", "__unraisablehook__"),
+    ("breakpointhook", "__breakpointhook__"),
+];
+
 /// Runs `boot_source` as `__main__` with `sys.argv` being `-c` and then `args`, until it ends, and gives the status to exit with.
 ///
 /// Call it from the process's main thread, before any other thread is started, and at most once: it takes over the
 /// process's signal handlers, and the forks that Python code makes expect to be alone.
 pub fn run(boot_source: &str, args: Vec<String>) -> ExitCode {
     let interpreter = stack::measured_within_bounds(|| build(args));
-    let status = match native::install_signal_handler() {
-        // Only now: while it is built, the interpreter tries every signal and leaves its own flags behind.
+    // Only now: while it is built, the interpreter tries every signal and leaves its own flags behind.
+    let status = match native::settle_signals() {
         Ok(()) => interpreter.run(|vm| run_boot(vm, boot_source)),
         Err(error) => {
-            tracing::error!(%error, "cannot install the handler that breaks blocking calls");
+            tracing::error!(%error, "cannot set the signal handlers of the built-in interpreter");
             CANNOT_START
         }
     };
@@ -47,6 +55,9 @@ fn build(args: Vec<String>) -> Interpreter {
 fn settings(args: Vec<String>) -> Settings {
     let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let mut settings = Settings::default();
+    // Text is UTF-8 in every locale, as Python decides for itself from 3.15 on and does in the C locale before; the
+    // interpreter never asks for the environment's locale, so that files would be ASCII otherwise.
+    settings.utf8_mode = 1;
     settings.argv = std::iter::once("-c".to_owned()).chain(args).collect();
     settings.write_bytecode = !is_set("PYTHONDONTWRITEBYTECODE");
     settings.user_site_directory = !is_set("PYTHONNOUSERSITE");
@@ -67,8 +78,19 @@ fn forget_executable(vm: &mut VirtualMachine) {
     }
 }
 
+/// Makes `sys.displayhook is sys.__displayhook__` and its like true, as in any Python. The interpreter makes two objects of
+/// each, and whoever asks whether a hook was replaced would take every one for replaced.
+fn unify_hooks(vm: &VirtualMachine) -> PyResult<()> {
+    for (name, original) in HOOKS {
+        let hook = vm.sys_module.get_attr(original, vm)?;
+        vm.sys_module.set_attr(name, hook, vm)?;
+    }
+    Ok(())
+}
+
 /// What `python -c` does, in its order: `warnings` and `site`, then the working directory on `sys.path`, then the source.
 fn run_boot(vm: &VirtualMachine, boot_source: &str) -> PyResult<()> {
+    unify_hooks(vm)?;
     let scope = vm.new_scope_with_main()?;
     vm.import("warnings", 0)?;
     vm.import("site", 0)?;

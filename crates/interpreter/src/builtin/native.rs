@@ -40,11 +40,21 @@ pub(super) fn open_channel(vm: &mut VirtualMachine) {
     }
 }
 
-/// Lets [`KICK`] break system calls; to be called after the interpreter was built, which resets what it finds.
-pub(super) fn install_signal_handler() -> io::Result<()> {
+/// Lets [`KICK`] break system calls, and gives the signals of a crash back their default meaning: Rust's handlers for
+/// them swallow the first one that was sent rather than suffered (`os.kill(os.getpid(), signal.SIGSEGV)`), and whoever
+/// reads the status wants the true cause. To be called after the interpreter was built, which resets what it finds.
+pub(super) fn settle_signals() -> io::Result<()> {
     extern "C" fn do_nothing(_signal: i32) {}
-    // SAFETY: the signal is a valid one and the handler has the type that signal handlers have; it touches nothing.
-    unsafe { host_env::signal::install_handler(KICK.as_raw(), do_nothing as *const () as usize) }.map(drop)
+    let handlers = [
+        (KICK, do_nothing as *const () as usize),
+        (Signal::SEGV, host_env::signal::SIG_DFL),
+        (Signal::BUS, host_env::signal::SIG_DFL),
+    ];
+    for (signal, handler) in handlers {
+        // SAFETY: the signals are valid ones; the handler has the type that signal handlers have and touches nothing.
+        unsafe { host_env::signal::install_handler(signal.as_raw(), handler) }?;
+    }
+    Ok(())
 }
 
 /// Runs on the main thread, between two instructions.

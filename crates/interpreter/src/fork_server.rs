@@ -232,7 +232,7 @@ impl ForkServer {
     }
 
     /// Ends it in an orderly way: it kills every engine's process group and exits. It is killed if it does not.
-    pub async fn stop(self) {
+    pub async fn stop(&self) {
         let _ = rustix::net::shutdown(&*self.shared.socket, rustix::net::Shutdown::Both);
         if timeout(STOP_GRACE, self.process.exit()).await.is_err() {
             tracing::warn!(pid = self.pid(), "the fork server did not end in time and is killed");

@@ -246,8 +246,7 @@ impl Main {
                 match event {
                     MainEvent::Stream { stream, text, .. } => on_stream(stream, text),
                     MainEvent::Result { task: ended, outcome, segments } if ended == task => {
-                        self.stdout.read(on_stream);
-                        self.stderr.read(on_stream);
+                        self.drain(on_stream);
                         return Ok((outcome, segments));
                     }
                     // Of work whose caller went away, or a second READY: nobody waits for it.
@@ -267,10 +266,10 @@ impl Main {
         }
     }
 
-    /// What it left behind when it ended.
+    /// What is in the pipes now: it was printed before the answer, or before the end.
     fn drain(&mut self, on_stream: OnStream<'_>) {
-        self.stdout.read(on_stream);
-        self.stderr.read(on_stream);
+        self.stdout.drain(on_stream);
+        self.stderr.drain(on_stream);
     }
 }
 
@@ -295,11 +294,28 @@ impl Output {
         }
     }
 
-    /// Passes on what is in the pipe now, at most what a pipe holds, so that a flood does not hold up an answer.
+    /// Passes on what is in the pipe, after [`readable`](Self::readable).
     fn read(&mut self, on_stream: OnStream<'_>) {
         let Some(pipe) = &self.pipe else { return };
         let mut chunk = vec![0; PIPE_BYTES];
-        match pipe.try_read(&mut chunk) {
+        let read = pipe.try_read(&mut chunk);
+        self.on_read(read, chunk, on_stream);
+    }
+
+    /// Passes on what is in the pipe now, known to tokio or not. One read takes all that a pipe holds, so that a flood
+    /// from the background does not hold up an answer.
+    fn drain(&mut self, on_stream: OnStream<'_>) {
+        let Some(pipe) = &self.pipe else { return };
+        if !matches!(rustix::io::ioctl_fionread(pipe), Ok(1..)) {
+            return;
+        }
+        let mut chunk = vec![0; PIPE_BYTES];
+        let read = rustix::io::read(pipe, &mut chunk[..]).map_err(io::Error::from);
+        self.on_read(read, chunk, on_stream);
+    }
+
+    fn on_read(&mut self, read: io::Result<usize>, mut chunk: Vec<u8>, on_stream: OnStream<'_>) {
+        match read {
             Ok(0) => {
                 self.pipe = None;
                 let rest = self.text.end();

@@ -1,0 +1,1 @@
+//! The host against a fake controller in memory.

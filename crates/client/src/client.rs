@@ -165,7 +165,8 @@ impl Client {
     pub async fn status(&self) -> Result<ClusterStatus, ClientError> {
         let request = self.link.next_id();
         let message = ClientToController::Status { request }.into();
-        let answer = self.link.ask(request, message, "a question for the status", Some(STATUS_DEADLINE)).await?;
+        let answer =
+            self.link.ask(request, message, "a question for the status", Some(STATUS_DEADLINE)).await?;
         match answer.header {
             ControllerToClient::Status { status, .. } => Ok(status),
             _ => Err(ClientError::Unexpected { what: "a question for the status" }),

@@ -224,7 +224,9 @@ pub(crate) async fn read(mut receiver: Receiver<ControllerToClient>, link: Arc<L
     let mut goodbye = None;
     let reason = loop {
         match receiver.recv().await {
-            Ok(Some(Message { header: ControllerToClient::Goodbye { reason }, .. })) => goodbye = Some(reason),
+            Ok(Some(Message { header: ControllerToClient::Goodbye { reason }, .. })) => {
+                goodbye = Some(reason)
+            }
             Ok(Some(message)) => on_message(&link, message),
             Ok(None) => break "the controller closed it".to_owned(),
             Err(error) => break explain(&error),
@@ -234,7 +236,7 @@ pub(crate) async fn read(mut receiver: Receiver<ControllerToClient>, link: Arc<L
 }
 
 /// An error and what caused it, on one line.
-fn explain(error: &dyn std::error::Error) -> String {
+pub(crate) fn explain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -1,0 +1,236 @@
+//! Which engines: `%target`, `%engines`, `%status`, `%autopx`, `%interrupt`, `%restart`.
+
+use crate::shell::{
+    Cluster, Evaluator, Event, Local, Sink, Status,
+    aim::Aim,
+    evaluator::{fail, refuse, refuse_target},
+    table::Table,
+};
+use antiphon_protocol::{
+    ClusterStatus, EngineId, EngineState, EngineStatus, Interruption, TargetError,
+    target::{Candidate, compact},
+};
+
+impl<C: Cluster, L: Local> Evaluator<C, L> {
+    pub(super) async fn magic_target(&mut self, args: &str, sink: &mut dyn Sink) -> Status {
+        if args.is_empty() {
+            let text = self.describe(&self.aim.clone()).await;
+            return match text {
+                Ok(text) => {
+                    sink.on_event(Event::Text(text));
+                    Status::Done
+                }
+                Err(status) => status.say(sink),
+            };
+        }
+        let described = match Aim::parse(args) {
+            Ok(aim) => self.describe(&aim).await,
+            Err(error) => return refuse_target(&error, sink),
+        };
+        match described {
+            Ok(text) => {
+                if let Err(error) = self.set_target(args) {
+                    return refuse_target(&error, sink);
+                }
+                if self.options.interactive {
+                    sink.on_event(Event::Info(format!("target: {text}")));
+                }
+                Status::Done
+            }
+            Err(trouble) => trouble.say(sink),
+        }
+    }
+
+    /// A target and the engines it means now.
+    async fn describe(&self, aim: &Aim) -> Result<String, Trouble> {
+        if aim.is_local() {
+            return Ok("local (the shell's own interpreter)".to_owned());
+        }
+        if aim.target.is_any() {
+            return Ok("any (whichever engine is free)".to_owned());
+        }
+        let engines = self.meant(aim).await?;
+        let count = match engines.len() {
+            1 => "1 engine".to_owned(),
+            n => format!("{n} engines"),
+        };
+        let ids = compact(engines);
+        if ids == aim.text {
+            Ok(format!("{ids} ({count})"))
+        } else {
+            Ok(format!("{} ({count}: {ids})", aim.text))
+        }
+    }
+
+    /// The engines a target means now, sorted.
+    pub(super) async fn meant(&self, aim: &Aim) -> Result<Vec<EngineId>, Trouble> {
+        let status = self.cluster.status().await.map_err(Trouble::Client)?;
+        let target = aim.resolved(&self.failed).map_err(Trouble::Target)?;
+        let alive = status.engines.iter().filter(|engine| engine.state != EngineState::Dead);
+        let candidates: Vec<Candidate<'_>> = alive
+            .map(|engine| Candidate {
+                engine: engine.engine,
+                host: &engine.host_name,
+                labels: &engine.labels,
+                idle: engine.state == EngineState::Idle,
+            })
+            .collect();
+        let mut engines = target.resolve(&candidates).map_err(Trouble::Target)?;
+        engines.sort_unstable();
+        Ok(engines)
+    }
+
+    pub(super) async fn magic_engines(&mut self, sink: &mut dyn Sink) -> Status {
+        match self.cluster.status().await {
+            Ok(status) => {
+                sink.on_event(Event::Text(engines_table(&status.engines)));
+                Status::Done
+            }
+            Err(error) => fail(&error, sink),
+        }
+    }
+
+    pub(super) async fn magic_status(&mut self, sink: &mut dyn Sink) -> Status {
+        match self.cluster.status().await {
+            Ok(status) => {
+                sink.on_event(Event::Text(status_text(&status)));
+                Status::Done
+            }
+            Err(error) => fail(&error, sink),
+        }
+    }
+
+    /// Plain lines already go to the target; this sends them to the local interpreter, and back.
+    pub(super) fn magic_autopx(&mut self, sink: &mut dyn Sink) -> Status {
+        let text = if self.aim.is_local() { self.engines_aim.text.clone() } else { "local".to_owned() };
+        if let Err(error) = self.set_target(&text) {
+            return refuse_target(&error, sink);
+        }
+        let whither = if self.aim.is_local() {
+            "the local interpreter".to_owned()
+        } else {
+            format!("the engines ({text})")
+        };
+        sink.on_event(Event::Info(format!("plain lines now go to {whither}")));
+        Status::Done
+    }
+
+    pub(super) async fn magic_interrupt(&mut self, args: &str, aim: &Aim, sink: &mut dyn Sink) -> Status {
+        let aim = match self.aim_of(args, aim, sink) {
+            Ok(aim) => aim,
+            Err(status) => return status,
+        };
+        if aim.is_local() {
+            self.local.interrupt();
+            return Status::Done;
+        }
+        let target = match aim.resolved(&self.failed) {
+            Ok(target) => target,
+            Err(error) => return refuse_target(&error, sink),
+        };
+        match self.cluster.interrupt(Interruption::Engines(target)).await {
+            Ok(reached) => {
+                let what = if reached == 1 { "statement" } else { "statements" };
+                sink.on_event(Event::Info(format!("{reached} {what} interrupted")));
+                Status::Done
+            }
+            Err(error) => fail(&error, sink),
+        }
+    }
+
+    pub(super) async fn magic_restart(&mut self, args: &str, aim: &Aim, sink: &mut dyn Sink) -> Status {
+        let aim = match self.aim_of(args, aim, sink) {
+            Ok(aim) => aim,
+            Err(status) => return status,
+        };
+        if aim.is_local() {
+            self.local.discard();
+            sink.on_event(Event::Info("the local interpreter is new, with an empty namespace".to_owned()));
+            return Status::Done;
+        }
+        if aim.target.is_any() {
+            return refuse("any is no engine that could be restarted", Some("name it: %restart 3"), sink);
+        }
+        let target = match aim.resolved(&self.failed) {
+            Ok(target) => target,
+            Err(error) => return refuse_target(&error, sink),
+        };
+        match self.cluster.restart(&target).await {
+            Ok(reached) => {
+                let what = if reached == 1 { "engine" } else { "engines" };
+                sink.on_event(Event::Info(format!("{reached} {what} restarted, with empty namespaces")));
+                Status::Done
+            }
+            Err(error) => fail(&error, sink),
+        }
+    }
+}
+
+/// Why the engines of a target are not known.
+pub(super) enum Trouble {
+    Client(crate::ClientError),
+    Target(TargetError),
+}
+
+impl Trouble {
+    pub(super) fn say(&self, sink: &mut dyn Sink) -> Status {
+        match self {
+            Trouble::Client(error) => fail(error, sink),
+            Trouble::Target(error) => refuse_target(error, sink),
+        }
+    }
+}
+
+fn state_text(engine: &EngineStatus) -> String {
+    match (engine.state, engine.busy_ms) {
+        (EngineState::Starting, _) => "starting".to_owned(),
+        (EngineState::Idle, _) => "idle".to_owned(),
+        (EngineState::Busy, Some(ms)) => format!("busy {:.1} s", ms as f64 / 1e3),
+        (EngineState::Busy, None) => "busy".to_owned(),
+        (EngineState::Dead, _) => "dead".to_owned(),
+    }
+}
+
+/// The engines, one a line.
+pub fn engines_table(engines: &[EngineStatus]) -> String {
+    let mut table = Table::new(["engine", "host", "state", "pid", "python", "done", "restarts", "labels"]);
+    for engine in engines {
+        let waiting =
+            if engine.queued > 0 { format!(" (+{} waiting)", engine.queued) } else { String::new() };
+        table.row([
+            engine.engine.to_string(),
+            engine.host_name.clone(),
+            state_text(engine) + &waiting,
+            if engine.info.pid == 0 { String::new() } else { engine.info.pid.to_string() },
+            format!("{} {}", engine.info.implementation, engine.info.version),
+            engine.finished.to_string(),
+            engine.restarts.to_string(),
+            engine.labels.join(","),
+        ]);
+    }
+    table.to_string()
+}
+
+/// The cluster in a few lines.
+fn status_text(status: &ClusterStatus) -> String {
+    let count = |state| status.engines.iter().filter(|engine| engine.state == state).count();
+    let seconds = status.uptime_ms / 1000;
+    let mut lines = vec![
+        format!("cluster {} · antiphon {} · up {seconds} s", status.cluster, status.version),
+        format!(
+            "{} engines: {} idle, {} busy, {} starting, {} dead",
+            status.engines.len(),
+            count(EngineState::Idle),
+            count(EngineState::Busy),
+            count(EngineState::Starting),
+            count(EngineState::Dead)
+        ),
+        format!("{} clients, {} requests under way", status.clients, status.requests),
+    ];
+    for host in &status.hosts {
+        let engines = status.engines.iter().filter(|engine| engine.host == host.host);
+        let ids = compact(engines.map(|engine| engine.engine));
+        lines.push(format!("host {} (pid {}): engines {ids}", host.info.name, host.info.pid));
+    }
+    lines.join("\n")
+}

@@ -176,7 +176,7 @@ impl Broker {
         !self.requests.is_empty() || !self.actions.is_empty()
     }
 
-    /// A fresh id for a task or a query. Ids grow: a host can tell what came later.
+    /// A fresh id for a task or a query. Ids grow, and an engine gets its tasks in the order of their ids.
     pub(crate) fn fresh_id(&mut self) -> TaskId {
         self.fresh_ids(1)
     }

@@ -30,7 +30,7 @@ pub(crate) enum Request {
     Restart(Restart),
 }
 
-/// Work for engines: the tasks `first..first + n`, in target order.
+/// Work for engines: the tasks `first..first + n`, in target order. A farmed one is a single task.
 #[derive(Debug)]
 pub(crate) struct WorkRequest {
     pub work: Work,

@@ -49,7 +49,7 @@ impl Broker {
             }
             let next = match known.queue.pop_first() {
                 Some(task) => task,
-                None if known.is_idle() => match self.farm.pop_first() {
+                None if known.is_idle() => match self.take_farmed() {
                     Some(task) => task,
                     None => break,
                 },
@@ -58,6 +58,20 @@ impl Broker {
             self.mark_sent(next, engine, runs);
         }
         self.engines.note_idle(engine);
+    }
+
+    /// Takes the farmed task that came first. It gets a new id, so that ids grow in the order in which an engine gets its
+    /// tasks: a host can tell an interrupt that overtook its task from one that came too late.
+    fn take_farmed(&mut self) -> Option<TaskId> {
+        let waited = self.farm.pop_first()?;
+        let task = self.tasks.remove(&waited)?;
+        let key = task.key;
+        let id = self.fresh_id();
+        self.tasks.insert(id, task);
+        if let Some(Request::Work(work)) = self.requests.get_mut(&key) {
+            work.first = id;
+        }
+        Some(id)
     }
 
     /// Gives farmed tasks to idle engines while there are both.

@@ -153,7 +153,7 @@ impl World {
 
     fn carry_out(&mut self, action: Action) {
         match action {
-            Action::ToClient { client, message } => self.to_client(client, message),
+            Action::ToClient { client, message } => self.deliver(client, message),
             Action::ToHost { host, message } => match self.hosts.get_mut(&host) {
                 Some(machine) => {
                     if matches!(message.header, ControllerToHost::Interrupt { .. }) {
@@ -171,7 +171,7 @@ impl World {
         }
     }
 
-    fn to_client(&mut self, client: ClientId, message: Message<ControllerToClient>) {
+    fn deliver(&mut self, client: ClientId, message: Message<ControllerToClient>) {
         let Some(guest) = self.clients.get_mut(&client) else {
             return self.breaches.push(format!("sent to client {client}, which is gone: {message:?}"));
         };

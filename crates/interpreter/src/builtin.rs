@@ -49,7 +49,12 @@ pub fn run(boot_source: &str, args: Vec<String>) -> ExitCode {
 fn build(args: Vec<String>) -> Interpreter {
     let builder = InterpreterBuilder::new().settings(settings(args)).init_stdlib();
     let native = native::module_def(&builder.ctx);
-    builder.add_native_module(native).init_hook(native::open_channel).init_hook(forget_executable).build()
+    builder
+        .add_native_module(native)
+        .init_hook(native::open_channel)
+        .init_hook(forget_executable)
+        .init_hook(stack::give_threads_enough)
+        .build()
 }
 
 fn settings(args: Vec<String>) -> Settings {

@@ -253,11 +253,12 @@ def deep():
     l = []
     for _ in range(100000): l = [l]
     return l
+compilations = (lambda: eval("-" * 100000 + "1"), lambda: eval("1" + "**1" * 100000), lambda: eval("(" * 1000 + ")" * 1000))
 def all():
     for what in (f, lambda: A() + 1, lambda: A().x, lambda: repr(A()), lambda: A() == 1, A(), lambda: sorted([A(), A()]),
                  lambda: list(g()), lambda: k(1), lambda: exec("exec(s)", {"s": "exec(s)"}), lambda: json.dumps(deep()),
                  lambda: repr(deep()), lambda: deep() == deep(), lambda: copy.deepcopy(deep()), lambda: pickle.dumps(deep()),
-                 lambda: eval("-" * 100000 + "1"), lambda: eval("(" * 1000 + ")" * 1000)):
+                 *compilations):
         try: what()
         except (RecursionError, SyntaxError): print("refused")
 all()
@@ -266,12 +267,16 @@ thread.start()
 thread.join()
 sys.setrecursionlimit(10 ** 6)
 f = lambda: A() + 1
+compilations = ()  # these go as deep as the limit says
 all()
+print("survived")
 "#;
 
 fn all_refused(output: &Output) {
     assert!(output.status.success(), "{:?} {}", output.status, text(output));
-    assert_eq!(text(output), "refused\n".repeat(3 * 17));
+    let text = text(output);
+    // With the limit raised, some of it ends well.
+    assert!(text.starts_with(&"refused\n".repeat(18 + 18)) && text.ends_with("survived\n"), "{text}");
 }
 
 fn recursion_is_an_error() {

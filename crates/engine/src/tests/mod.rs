@@ -1,1 +1,7 @@
-//! The host against a fake controller in memory.
+//! The host against a fake controller in memory, with real Python engines.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
+mod controller;
+mod deaths;
+mod flow;
+mod work;

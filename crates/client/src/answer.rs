@@ -83,11 +83,14 @@ pub struct Raised {
 
 impl Raised {
     /// Type and message on one line, as Python's last line has them.
-    pub fn summary(&self) -> String {
-        match self.message.lines().next() {
-            None | Some("") => self.kind.clone(),
-            Some(first) => format!("{}: {first}", self.kind),
-        }
+    pub fn summary(&self) -> &str {
+        // A message of several lines has its first one further up.
+        let mut lines = self.traceback.trim_end().lines().rev();
+        let heads = |line: &&str| match line.strip_prefix(self.kind.as_str()) {
+            Some(rest) => rest.is_empty() || rest.starts_with(':'),
+            None => false,
+        };
+        lines.find(heads).unwrap_or(&self.kind)
     }
 }
 

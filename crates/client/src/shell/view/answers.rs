@@ -8,11 +8,17 @@ use unicode_width::UnicodeWidthStr;
 /// From this many engines on equal answers fold.
 const FOLD_FROM: usize = 9;
 
-/// Of a long answer a person is shown this much; `%result` shows the rest.
-const SHOWN_CHARS: usize = 2_000;
+/// Of long answers a person is shown about this much, all together; `%result` shows the rest.
+const SHOWN_CHARS: usize = 4_000;
 
-/// And at most so many lines.
-const SHOWN_LINES: usize = 40;
+/// And about so many lines.
+const SHOWN_LINES: usize = 60;
+
+/// Of each answer at least this much is shown, however many there are.
+const LEAST_CHARS: usize = 200;
+
+/// And at least so many lines.
+const LEAST_LINES: usize = 3;
 
 /// Writes what the engines that ended well gave.
 pub(super) fn render(options: &ViewOptions, answers: &Answers, whole: bool, out: &mut String) {
@@ -24,11 +30,11 @@ pub(super) fn render(options: &ViewOptions, answers: &Answers, whole: bool, out:
     let mut was_cut = false;
     let texts: Vec<(EngineId, String)> = done
         .iter()
-        .map(|(engine, done)| {
-            let text = done.repr.as_deref().unwrap_or("None");
-            let shown = if cut_here { cut(text) } else { text };
+        .map(|(engine, one)| {
+            let text = one.repr.as_deref().unwrap_or("None");
+            let shown = if cut_here { cut(text, done.len()) } else { text };
             was_cut |= shown.len() < text.len();
-            let more = if shown.len() < text.len() || done.cut.is_some() { "…" } else { "" };
+            let more = if shown.len() < text.len() || one.cut.is_some() { "…" } else { "" };
             (*engine, format!("{shown}{more}"))
         })
         .collect();
@@ -53,10 +59,12 @@ fn done(answer: &Answer) -> Option<(EngineId, &Done)> {
     }
 }
 
-/// The beginning of a long text.
-fn cut(text: &str) -> &str {
-    let by_chars = text.char_indices().nth(SHOWN_CHARS).map_or(text.len(), |(at, _)| at);
-    let by_lines = text.match_indices('\n').nth(SHOWN_LINES - 1).map_or(text.len(), |(at, _)| at);
+/// The beginning of a long text, one of so many.
+fn cut(text: &str, of: usize) -> &str {
+    let chars = (SHOWN_CHARS / of).max(LEAST_CHARS);
+    let lines = (SHOWN_LINES / of).max(LEAST_LINES);
+    let by_chars = text.char_indices().nth(chars).map_or(text.len(), |(at, _)| at);
+    let by_lines = text.match_indices('\n').nth(lines - 1).map_or(text.len(), |(at, _)| at);
     &text[..by_chars.min(by_lines)]
 }
 

@@ -45,15 +45,15 @@ fn exception(options: &ViewOptions, raised: &Raised, engines: Vec<EngineId>, err
     let head = head(options, engines);
     let summary = raised.summary();
     if raised.interrupted {
-        err.push_str(&format!("{head}: {} (interrupted)\n", paint(options, RED, &summary)));
+        err.push_str(&format!("{head}: {} (interrupted)\n", paint(options, RED, summary)));
         return;
     }
     if raised.exit.is_some() {
         err.push_str(&format!("{head}: {summary} (it ended this statement; the engine goes on)\n"));
         return;
     }
-    err.push_str(&format!("{head}: {}\n", paint(options, RED, &summary)));
-    let body = body(&raised.traceback, &summary);
+    err.push_str(&format!("{head}: {}\n", paint(options, RED, summary)));
+    let body = body(&raised.traceback, summary);
     if !body.is_empty() {
         err.push_str(body);
         err.push('\n');

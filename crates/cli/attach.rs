@@ -1,0 +1,191 @@
+//! The cluster a command works on: the one that is up, or one of its own for as long as it runs.
+
+use crate::{
+    args::{ClusterArgs, engines_or_default},
+    error::{Failure, Outcome, Status, cluster_option},
+    output,
+    own::{OwnCluster, Plan, connect, sweep_private},
+};
+use antiphon_client::Client;
+use antiphon_interpreter::{Python, PythonChoice, find};
+use antiphon_launch::{ClusterName, Folder, FolderState, LaunchError, state_root};
+use antiphon_protocol::ClusterStatus;
+use std::{ffi::OsString, future::Future, time::Duration};
+use tokio::time::timeout;
+
+/// How long after a loss a daemon's death is waited for: its pipe ends within microseconds of its sockets.
+const AFTERMATH: Duration = Duration::from_millis(100);
+
+/// A connection, and the cluster behind it if it is this command's own.
+#[derive(Debug)]
+pub struct Attached {
+    pub client: Client,
+    pub status: ClusterStatus,
+    /// The Python of the local interpreter, or why there is none; taken by whoever starts it.
+    pub python: Option<Result<Python, String>>,
+    pub own: Option<OwnCluster>,
+}
+
+/// What a command works with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Engines, and a local interpreter beside them.
+    Local,
+    /// Engines alone: no time is spent on looking for a Python here.
+    Engines,
+}
+
+impl Attached {
+    /// Finds the cluster or starts one.
+    pub async fn new(args: &ClusterArgs, name: &str, need: Need) -> Result<Self, Failure> {
+        let root = state_root()?;
+        let wanted = args.cluster.clone().unwrap_or_default();
+        let folder = Folder::new(&root, wanted);
+        match (folder.state(), &args.cluster) {
+            (FolderState::Up { .. }, _) => Self::join(&folder, args, name, need).await,
+            (_, Some(named)) => Err(LaunchError::NotUp { name: named.to_string() }.into()),
+            (_, None) => {
+                sweep_private(&root);
+                Self::start(args, name).await
+            }
+        }
+    }
+
+    async fn join(folder: &Folder, args: &ClusterArgs, name: &str, need: Need) -> Result<Self, Failure> {
+        if args.n.is_some() {
+            let option = cluster_option(folder.name().as_str());
+            output::complain(&format!(
+                "note: -n is not used: the cluster {} is up (`antiphon down{option}` ends it)\n",
+                folder.name()
+            ));
+        }
+        let python = async {
+            match need {
+                Need::Local => {
+                    Some(find_python(args.python.as_deref()).await.map_err(|failure| failure.message))
+                }
+                Need::Engines => None,
+            }
+        };
+        let connected = async {
+            let client = connect(&folder.connection()?, name).await?;
+            let status = client.status().await?;
+            Ok::<_, Failure>((client, status))
+        };
+        let (python, connected) = tokio::join!(python, connected);
+        let (client, status) = connected?;
+        Ok(Attached { client, status, python, own: None })
+    }
+
+    /// A cluster of this process's own. Its Python is found while the controller starts.
+    async fn start(args: &ClusterArgs, name: &str) -> Result<Self, Failure> {
+        let cluster = ClusterName::private();
+        let (python, started) =
+            tokio::join!(find_python(args.python.as_deref()), OwnCluster::start(cluster.clone(), true));
+        let (python, (mut own, connection)) = match (python, started) {
+            (Ok(python), Ok(started)) => (python, started),
+            (Err(failure), Ok((own, _))) => return Err(ended(own, failure).await),
+            (Err(failure), Err(_)) | (Ok(_), Err(failure)) => return Err(failure),
+        };
+        let plan = Plan {
+            cluster,
+            engines: engines_or_default(args.n),
+            python: Some(as_option(&python)),
+            labels: Vec::new(),
+        };
+        let populated = async {
+            let client = connect(&connection, name).await?;
+            let status = own.populate(&plan, &client).await?;
+            Ok((client, status))
+        };
+        match populated.await {
+            Ok((client, status)) => Ok(Attached { client, status, python: Some(Ok(python)), own: Some(own) }),
+            Err(failure) => Err(ended(own, failure).await),
+        }
+    }
+
+    /// Does `work`, then ends the cluster if it is our own. If one of its daemons dies meanwhile, says so.
+    pub async fn during(self, work: impl Future<Output = Outcome>) -> Outcome {
+        let work = async {
+            match work.await {
+                // That the cluster is lost is what the statement saw; how, its daemons tell.
+                Ok(Status::Lost) => Err(None),
+                outcome => outcome.map_err(Some),
+            }
+        };
+        let Attached { client, mut own, .. } = self;
+        let outcome = match &mut own {
+            None => work.await.map_err(|failure| failure.ok_or(Status::Lost)),
+            Some(own) => either(own, work).await,
+        };
+        drop(client);
+        let ended = match own {
+            Some(own) => own.end().await,
+            None => Ok(()),
+        };
+        match outcome {
+            Ok(status) => ended.map(|()| status),
+            Err(Ok(failure)) => Err(failure),
+            Err(Err(status)) => Ok(status),
+        }
+    }
+
+    /// Waits for something that needs the cluster to stay up, and ends the cluster if that fails.
+    pub async fn while_up<T>(
+        mut self,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<(Self, T), Failure> {
+        let result = match &mut self.own {
+            None => work.await,
+            Some(own) => tokio::select! {
+                biased;
+                result = work => result,
+                error = own.death() => Err(error.into()),
+            },
+        };
+        match (result, self.own.take()) {
+            (Ok(value), own) => Ok((Attached { own, ..self }, value)),
+            (Err(failure), Some(own)) => Err(ended(own, failure).await),
+            (Err(failure), None) => Err(failure),
+        }
+    }
+}
+
+/// `work`'s outcome, or how a daemon died before it ended, or just before.
+async fn either(
+    own: &mut OwnCluster,
+    work: impl Future<Output = Result<Status, Option<Failure>>>,
+) -> Result<Status, Result<Failure, Status>> {
+    tokio::pin!(work);
+    tokio::select! {
+        biased;
+        outcome = &mut work => match outcome {
+            Err(None) => match timeout(AFTERMATH, own.death()).await {
+                Ok(error) => Err(Ok(error.into())),
+                Err(_) => Err(Err(Status::Lost)),
+            },
+            outcome => outcome.map_err(|failure| failure.ok_or(Status::Lost)),
+        },
+        error = own.death() => Err(Ok(error.into())),
+    }
+}
+
+async fn ended(own: OwnCluster, failure: Failure) -> Failure {
+    let _ = own.end().await;
+    failure
+}
+
+/// Finds the Python on a thread of its own: candidates are run and asked.
+pub async fn find_python(option: Option<&str>) -> Result<Python, Failure> {
+    let Ok(choice) = option.unwrap_or("auto").parse::<PythonChoice>();
+    let found = tokio::task::spawn_blocking(move || find(&choice)).await;
+    match found {
+        Ok(found) => Ok(found?),
+        Err(error) => Err(Failure::system("could not look for a Python", &error)),
+    }
+}
+
+/// As `--python` takes it.
+pub fn as_option(python: &Python) -> OsString {
+    if python.builtin { "builtin".into() } else { python.program.clone().into() }
+}

@@ -1,0 +1,52 @@
+//! `antiphon exec` and `antiphon run`: one statement, or one Python script, and its answers.
+
+use crate::{
+    args::{ExecArgs, RunArgs},
+    attach::{Attached, Need},
+    error::{Failure, Outcome},
+    screen::Screen,
+    session,
+};
+use antiphon_client::shell::Options;
+use std::{io::Read, path::Path};
+
+/// `antiphon exec`
+pub async fn run(args: ExecArgs) -> Outcome {
+    let code =
+        if args.code == "-" { String::from_utf8_lossy(&read_stdin()?).into_owned() } else { args.code };
+    let attached = Attached::new(&args.cluster, "exec", Need::Engines).await?;
+    session::script(attached, &code, false, Screen::script(args.json), &args.target).await
+}
+
+/// `antiphon run`
+pub async fn run_script(args: RunArgs) -> Outcome {
+    let source = read(&args.script)?;
+    let argv: Vec<String> =
+        std::iter::once(args.script.display().to_string()).chain(args.args.iter().cloned()).collect();
+    let mut attached = Attached::new(&args.cluster, "run", Need::Engines).await?;
+    let mut shell = session::evaluator(&mut attached, Options::script());
+    let mut screen = Screen::script(args.json);
+    let (interrupter, closed) = (shell.interrupter(), screen.closed());
+    let work = async {
+        shell.set_target(&args.target)?;
+        let ended = shell.run_python(source.into(), &argv, &mut screen).await;
+        screen.settle();
+        Ok(session::status(ended))
+    };
+    attached.during(session::guard(interrupter, closed, work)).await
+}
+
+fn read(script: &Path) -> Result<Vec<u8>, Failure> {
+    if script == Path::new("-") {
+        return read_stdin();
+    }
+    std::fs::read(script)
+        .map_err(|error| Failure::system(format!("could not read the script {}", script.display()), &error))
+}
+
+fn read_stdin() -> Result<Vec<u8>, Failure> {
+    let mut text = Vec::new();
+    let read = std::io::stdin().lock().read_to_end(&mut text);
+    read.map_err(|error| Failure::system("could not read standard input", &error))?;
+    Ok(text)
+}

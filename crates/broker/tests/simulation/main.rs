@@ -9,7 +9,7 @@ mod world;
 use world::World;
 
 /// Enough to meet every pair of events many times, few enough for a second in a debug build.
-const SEEDS: u64 = 600;
+const SEEDS: u64 = 300;
 const STEPS: usize = 250;
 
 /// `SIMULATION_SEEDS=from..to` looks further; `SIMULATION_SEEDS=n` repeats one.

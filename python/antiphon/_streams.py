@@ -3,7 +3,7 @@
 One outbox collects the text of both output streams in the order it was written and sends it as STREAM frames: when 8 KiB are
 together, at the end of a statement, and from the side thread within 50 ms. Owns what was written and not yet sent. A child
 that user code forks never sends: its text goes to the descriptors 1 and 2. An interrupt is never raised inside this module,
-but between two frames of a long text.
+but between two frames of a long text and at the end of a write.
 """
 
 import _thread
@@ -49,6 +49,8 @@ class Outbox:
         if self.asleep and self.size:
             self.asleep = False
             self.wake()
+        if _interrupts.state.wanted is not None and _interrupts.pending():
+            _interrupts.deliver()  # a statement that does nothing but print is in here nearly all the time
 
     def flush(self):
         """Send everything that is pending."""
@@ -142,6 +144,9 @@ class Output(io.TextIOBase):
         if self.buffer._partial:
             self.buffer.finish()
         self._outbox.write(self._which, text)
+        if _interrupts.state.wanted is not None and _interrupts.pending():
+            # A loop that only prints is nearly always in here when it is signalled: it would never be hit.
+            _interrupts.deliver()
         return len(text)
 
     def writelines(self, lines):

@@ -101,7 +101,8 @@ impl Client {
         self.submit(target, work, segments, options.on_leave).await
     }
 
-    /// Gives the target's engines work of any kind; the segments are those of the bridge's frame.
+    /// Gives the target's engines work of any kind; the segments are those of the bridge's frame. If the future is dropped
+    /// before it is done, the work is interrupted.
     pub async fn submit(
         &self,
         target: &Target,
@@ -111,11 +112,13 @@ impl Client {
     ) -> Result<Request, ClientError> {
         let request = self.link.next_id();
         let inbox = self.link.expect(request)?;
-        let guard = Forget { link: &self.link, request };
+        let mut guard = Submitting { link: &self.link, request, is_sent: false };
         let header = ClientToController::Submit { request, target: target.clone(), work, on_leave };
         self.link.send(request, Lane::Ordinary, Message::new(header, segments)).await?;
-        let engines = poll_fn(|cx| inbox.poll_accepted(cx)).await?;
+        guard.is_sent = true;
+        let accepted = poll_fn(|cx| inbox.poll_accepted(cx)).await;
         std::mem::forget(guard);
+        let engines = accepted.inspect_err(|_| self.link.forget(request))?;
         Ok(Request::new(request, engines, inbox, self.link.clone()))
     }
 
@@ -229,6 +232,11 @@ impl Client {
         self.link.notices()
     }
 
+    /// Waits until the connection is lost, and says why.
+    pub async fn lost(&self) -> ClientError {
+        self.link.lost().await
+    }
+
     /// Output of requests whose answers are all in or not awaited any more: what threads they started still print.
     pub async fn late_output(&self) -> Result<Event, ClientError> {
         let event = poll_fn(|cx| self.link.stray().poll_event(cx)).await?;
@@ -258,15 +266,19 @@ pub fn values(answers: &[Answer]) -> Option<Vec<&Pickled>> {
     answers.iter().map(|answer| Reply::value(&answer.reply)).collect()
 }
 
-/// Takes a request off the list if submitting it is given up before it was accepted.
-struct Forget<'a> {
+/// If submitting a request is given up before it was accepted, it is taken off the list and, if it was sent, interrupted.
+struct Submitting<'a> {
     link: &'a Link,
     request: RequestId,
+    is_sent: bool,
 }
 
-impl Drop for Forget<'_> {
+impl Drop for Submitting<'_> {
     fn drop(&mut self) {
         self.link.forget(self.request);
+        if self.is_sent {
+            self.link.give_up(self.request);
+        }
     }
 }
 

@@ -47,6 +47,7 @@ impl ClientError {
         match self {
             ClientError::Refused(Refusal::Target { hint, .. }) => hint.as_deref(),
             ClientError::Target(error) => error.hint.as_deref(),
+            ClientError::ConnectionLost { .. } => Some("antiphon status says what is up"),
             _ => None,
         }
     }

@@ -5,7 +5,7 @@
 
 use crate::{Answer, ClientError, Event, Reply, inbox::Inbox};
 use antiphon_protocol::{
-    ClientToController, ControllerToClient, EngineId, Lane, Message, Notice, RequestId,
+    ClientToController, ControllerToClient, EngineId, Interruption, Lane, Message, Notice, RequestId,
     limits::STREAM_WINDOW_BYTES,
 };
 use antiphon_transport::{Receiver, SendError, Sender};
@@ -17,7 +17,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::{broadcast, oneshot, watch};
 
 /// Consumed output is reported in portions of this size: an eighth of the window, so that an engine hardly ever waits
 /// and a flood costs few messages.
@@ -25,6 +25,12 @@ const CREDIT_PORTION_BYTES: u64 = STREAM_WINDOW_BYTES / 8;
 
 /// Notices kept for a reader that is slow; it is told how many it missed.
 const NOTICE_QUEUE: usize = 1024;
+
+/// How long the reading task may take to find out why the connection takes nothing more.
+const REASON_DEADLINE: Duration = Duration::from_secs(1);
+
+/// An orderly end without a word, as the kernel makes it for a controller that is killed.
+const CLOSED: &str = "the controller closed it without a word";
 
 /// A message that answers a plain question.
 pub(crate) type Plain = Result<Message<ControllerToClient>, ClientError>;
@@ -41,7 +47,6 @@ enum Pending {
 struct State {
     pending: HashMap<RequestId, Pending>,
     credit: HashMap<EngineId, u64>,
-    lost: Option<ClientError>,
 }
 
 #[derive(Debug)]
@@ -53,6 +58,8 @@ pub(crate) struct Link {
     stray: Inbox,
     stray_wanted: AtomicBool,
     notices: broadcast::Sender<Notice>,
+    /// Why the connection is lost, once it is.
+    lost: watch::Sender<Option<ClientError>>,
 }
 
 impl Link {
@@ -64,6 +71,7 @@ impl Link {
             stray: Inbox::default(),
             stray_wanted: AtomicBool::new(false),
             notices: broadcast::channel(NOTICE_QUEUE).0,
+            lost: watch::Sender::new(None),
         }
     }
 
@@ -94,12 +102,15 @@ impl Link {
     }
 
     fn enter(&self, id: RequestId, pending: Pending) -> Result<(), ClientError> {
-        let mut state = self.lock();
-        if let Some(error) = &state.lost {
-            return Err(error.clone());
+        self.lock().pending.insert(id, pending);
+        // Looked at after the entry, so that whoever loses the connection meanwhile sees the one or the other.
+        match self.lost.borrow().clone() {
+            None => Ok(()),
+            Some(error) => {
+                self.forget(id);
+                Err(error)
+            }
         }
-        state.pending.insert(id, pending);
-        Ok(())
     }
 
     /// The request's answers are not awaited any more.
@@ -117,7 +128,7 @@ impl Link {
         let Err(error) = self.sender.send(lane, message).await else { return Ok(()) };
         self.forget(id);
         Err(match error {
-            SendError::Closed => self.why_lost("the controller closed it"),
+            SendError::Closed => self.why_lost().await,
             error => ClientError::Send(Arc::new(error)),
         })
     }
@@ -171,19 +182,38 @@ impl Link {
         let _ = self.sender.try_send(Lane::Urgent, ClientToController::Credit { engine, bytes });
     }
 
-    fn why_lost(&self, guess: &str) -> ClientError {
-        let lost = self.lock().lost.clone();
-        lost.unwrap_or_else(|| ClientError::ConnectionLost { reason: guess.to_owned() })
+    /// Why a connection that takes nothing more is lost: what the task that reads finds out, if it does so soon.
+    async fn why_lost(&self) -> ClientError {
+        match tokio::time::timeout(REASON_DEADLINE, self.lost()).await {
+            Ok(error) => error,
+            Err(_) => ClientError::ConnectionLost { reason: CLOSED.to_owned() },
+        }
+    }
+
+    /// Waits until the connection is lost.
+    pub(crate) async fn lost(&self) -> ClientError {
+        let mut lost = self.lost.subscribe();
+        match lost.wait_for(Option::is_some).await.map(|error| error.clone()) {
+            Ok(Some(error)) => error,
+            _ => std::future::pending().await,
+        }
+    }
+
+    /// Has what a request left behind interrupted; nobody waits for it any more. On the same lane as the request, so that
+    /// it cannot overtake it.
+    pub(crate) fn give_up(&self, request: RequestId) {
+        let what = Interruption::Request(request);
+        // If this fails the connection has ended, and the controller does the same by itself.
+        let _ = self
+            .sender
+            .try_send(Lane::Ordinary, ClientToController::Interrupt { request: self.next_id(), what });
     }
 
     /// Ends the connection: nothing new is accepted, what is pending ends with the reason.
     pub(crate) fn lose(&self, reason: String) {
         let error = ClientError::ConnectionLost { reason };
-        let pending = {
-            let mut state = self.lock();
-            state.lost.get_or_insert(error.clone());
-            std::mem::take(&mut state.pending)
-        };
+        self.lost.send_replace(Some(error.clone()));
+        let pending = std::mem::take(&mut self.lock().pending);
         self.sender.close();
         self.stray.fail(error.clone());
         for pending in pending.into_values() {
@@ -228,7 +258,7 @@ pub(crate) async fn read(mut receiver: Receiver<ControllerToClient>, link: Arc<L
                 goodbye = Some(reason)
             }
             Ok(Some(message)) => on_message(&link, message),
-            Ok(None) => break "the controller closed it".to_owned(),
+            Ok(None) => break CLOSED.to_owned(),
             Err(error) => break explain(&error),
         }
     };

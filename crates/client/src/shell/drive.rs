@@ -14,7 +14,7 @@ use std::{
     future::{Future, pending, poll_fn},
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
-    task::Poll,
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 use tokio::{
@@ -111,10 +111,19 @@ impl<C: Cluster, L: Local> Evaluator<C, L> {
     pub async fn idle(&mut self, sink: &mut dyn Sink) {
         loop {
             tokio::select! {
-                ended = ended(&mut self.background, sink) => self.on_background_end(ended, sink),
+                ended = poll_fn(|cx| poll_ended(&mut self.background, sink, cx)) => self.on_background_end(ended, sink),
                 event = late(&self.cluster) => sink.on_event(event),
                 event = notice(&mut self.notices) => sink.on_event(event),
             }
+        }
+    }
+
+    /// Takes what came of the background while nobody looked.
+    pub(crate) async fn catch_up(&mut self, sink: &mut dyn Sink) {
+        while !self.background.is_empty() {
+            let polled = poll_fn(|cx| Poll::Ready(poll_ended(&mut self.background, sink, cx))).await;
+            let Poll::Ready(ended) = polled else { return };
+            self.on_background_end(ended, sink);
         }
     }
 
@@ -215,24 +224,22 @@ fn on_event(
 }
 
 /// Follows what runs in the background until one of it ends; says which and how.
-async fn ended<R: Running>(
+fn poll_ended<R: Running>(
     jobs: &mut [Background<R>],
     sink: &mut dyn Sink,
-) -> (usize, Result<(), ClientError>) {
-    poll_fn(|cx| {
-        for (index, job) in jobs.iter_mut().enumerate() {
-            while let Poll::Ready(event) = job.request.poll_event(cx) {
-                let asked = job.request.engines().len().max(1);
-                match event {
-                    None => return Poll::Ready((index, Ok(()))),
-                    Some(Err(error)) => return Poll::Ready((index, Err(error))),
-                    Some(Ok(event)) => on_event(event, asked, &mut job.answers, &mut job.streams, sink),
-                }
+    cx: &mut Context<'_>,
+) -> Poll<(usize, Result<(), ClientError>)> {
+    for (index, job) in jobs.iter_mut().enumerate() {
+        while let Poll::Ready(event) = job.request.poll_event(cx) {
+            let asked = job.request.engines().len().max(1);
+            match event {
+                None => return Poll::Ready((index, Ok(()))),
+                Some(Err(error)) => return Poll::Ready((index, Err(error))),
+                Some(Ok(event)) => on_event(event, asked, &mut job.answers, &mut job.streams, sink),
             }
         }
-        Poll::Pending
-    })
-    .await
+    }
+    Poll::Pending
 }
 
 /// Output that belongs to no statement any more. After the connection is lost there is none; whoever awaits an answer

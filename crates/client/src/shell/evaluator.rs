@@ -119,6 +119,7 @@ impl<C: Cluster, L: Local> Evaluator<C, L> {
             return Status::Done;
         }
         self.begin(input, 1);
+        self.catch_up(sink).await;
         for command in commands {
             let status = self.command(command, sink).await;
             if status != Status::Done {
@@ -225,7 +226,14 @@ impl<C: Cluster, L: Local> Evaluator<C, L> {
             vec![self.work_locally(work, segments, sink).await?]
         } else {
             let target = aim.resolved(&self.failed).map_err(|error| refuse_target(&error, sink))?;
-            let request = self.cluster.submit(&target, work, segments).await;
+            let request = tokio::select! {
+                biased;
+                request = self.cluster.submit(&target, work, segments) => request,
+                () = self.interrupter.pressed() => {
+                    sink.on_event(Event::Warning("interrupted before the cluster accepted it".to_owned()));
+                    return Err(Status::Interrupted);
+                }
+            };
             let request = request.map_err(|error| fail(&error, sink))?;
             let answers = self.drive(request, aim, sink).await?;
             self.remember_failures(&answers);

@@ -2,7 +2,7 @@
 
 use super::is_name;
 use crate::{
-    Answer, Pickled, Reply,
+    Answer, ClientError, Pickled, Reply,
     client::names,
     shell::{
         Answers, Cluster, Evaluator, Event, Local, Sink, Status,
@@ -231,6 +231,9 @@ impl<C: Cluster, L: Local> Evaluator<C, L> {
                 Ok(Ok(json)) => note(&mut found, *engine, &json),
                 Ok(Err(message)) => {
                     sink.on_event(Event::Warning(format!("engine[{engine}] did not say: {message}")));
+                }
+                Err(error @ ClientError::Silent { .. }) => {
+                    sink.on_event(Event::Warning(format!("engine[{engine}]: {error}")));
                 }
                 Err(error) => return fail(&error, sink),
             }

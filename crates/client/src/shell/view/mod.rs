@@ -28,7 +28,7 @@ impl ViewOptions {
     }
 }
 
-/// What is to be written where.
+/// What is to be written where. For a person it is all for standard output, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rendered {
     /// To standard output.
@@ -74,34 +74,43 @@ impl View {
         match event {
             Event::Answers(answers) => self.answers(answers, false, &mut rendered),
             Event::Result(answers) => self.answers(answers, true, &mut rendered),
-            Event::Bound { name, values } => {
-                if self.options.interactive {
-                    let values = if *values == 1 { "1 value".to_owned() } else { format!("{values} values") };
-                    rendered.err += &self.line_dim(&format!("{name}: a list of {values}"));
-                }
-            }
             Event::Text(text) => push_line(&mut rendered.out, text),
-            Event::Info(text) => rendered.err += &self.line_dim(text),
-            Event::Warning(text) => rendered.err += &format!("{} {text}\n", self.paint(YELLOW, "warning:")),
-            Event::Error { message, hint } => {
-                rendered.err += &format!("{} {message}\n", self.paint(RED, "error:"));
-                if let Some(hint) = hint {
-                    rendered.err += &format!("{} {hint}\n", self.paint(CYAN, "hint:"));
-                }
+            other => {
+                let text = self.aside(other);
+                self.err(&mut rendered).push_str(&text);
             }
-            Event::Notice(notice) => {
-                if let Some(text) = self.notice(notice) {
-                    rendered.err += &self.line_dim(&text);
-                }
-            }
-            Event::Stream { .. } | Event::Running { .. } => {}
         }
         rendered
     }
 
+    /// Where what is no answer goes. A person has only one place to look at, where the order counts.
+    fn err<'r>(&self, rendered: &'r mut Rendered) -> &'r mut String {
+        if self.options.interactive { &mut rendered.out } else { &mut rendered.err }
+    }
+
+    fn aside(&self, event: &Event) -> String {
+        match event {
+            Event::Bound { name, values } if self.options.interactive => {
+                let values = if *values == 1 { "1 value".to_owned() } else { format!("{values} values") };
+                self.line_dim(&format!("{name}: a list of {values}"))
+            }
+            Event::Info(text) => self.line_dim(text),
+            Event::Warning(text) => format!("{} {text}\n", self.paint(YELLOW, "warning:")),
+            Event::Error { message, hint } => {
+                let error = format!("{} {message}\n", self.paint(RED, "error:"));
+                match hint {
+                    Some(hint) => format!("{error}{} {hint}\n", self.paint(CYAN, "hint:")),
+                    None => error,
+                }
+            }
+            Event::Notice(notice) => self.notice(notice).map_or(String::new(), |text| self.line_dim(&text)),
+            _ => String::new(),
+        }
+    }
+
     fn answers(&self, answers: &Answers, whole: bool, rendered: &mut Rendered) {
         answers::render(&self.options, answers, whole, &mut rendered.out);
-        failures::render(&self.options, answers, &mut rendered.err);
+        failures::render(&self.options, answers, self.err(rendered));
     }
 
     /// Output of an engine, its id before each line.
@@ -122,7 +131,7 @@ impl View {
         self.open = is_open.then_some((engine, stream));
         match stream {
             StreamName::Stdout => rendered.out += &shown,
-            StreamName::Stderr => rendered.err += &shown,
+            StreamName::Stderr => *self.err(&mut rendered) += &shown,
         }
         rendered
     }
@@ -132,7 +141,7 @@ impl View {
         let mut rendered = Rendered::default();
         match self.open.take() {
             Some((_, StreamName::Stdout)) => rendered.out.push('\n'),
-            Some((_, StreamName::Stderr)) => rendered.err.push('\n'),
+            Some((_, StreamName::Stderr)) => self.err(&mut rendered).push('\n'),
             None => {}
         }
         rendered

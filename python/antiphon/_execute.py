@@ -26,6 +26,11 @@ _WORDS = ("import ", "from ", "def ", "class ", "for ", "while ", "if ", "with "
 _none = (0, 0, (b"",))
 
 
+def _nothing(flags):
+    """What a RESULT carries for an expression that is None: it is shown as nothing, but it is a value."""
+    return (HAS_VALUE, 0, [b"", *_values.dump(None, "the value")]) if flags & WANT_VALUE else _none
+
+
 class Namespace:
     """The `__main__` module and what runs in it."""
 
@@ -69,17 +74,23 @@ class Namespace:
         self.remember(name, source)
         self.prepare()
         names = self.names
-        if "\n" not in source and "=" not in source and ";" not in source and not source.startswith(_WORDS):
+        mode = "block" if "\n" in source or ";" in source else one_liner(source)
+        if mode == "eval":
             try:
                 code = compile(source, name, "eval", TOP_LEVEL_AWAIT | self.features, True)
             except (SyntaxError, ValueError):
-                pass
-            else:
-                value = eval(code, names)
-                if code.co_flags & COROUTINE:
-                    value = self._await(value)
-                return _none if value is None else self.answer(flags, extra, value)
-        return self._block(flags, extra, source, name)
+                mode = "block"
+        elif mode == "exec":
+            code = compile(source, name, "exec", TOP_LEVEL_AWAIT | self.features, True)
+            self.features |= code.co_flags & self.feature_mask
+        if mode == "block":
+            return self._block(flags, extra, source, name)
+        value = eval(code, names)
+        if code.co_flags & COROUTINE:
+            value = self._await(value)
+        if value is None:
+            return _none if mode == "exec" else _nothing(flags)
+        return self.answer(flags, extra, value)
 
     def _block(self, flags, extra, source, name):
         """Statements: all but a trailing expression are executed, that one is evaluated."""
@@ -99,7 +110,9 @@ class Namespace:
         value = eval(code, self.names)
         if code.co_flags & COROUTINE:
             value = self._await(value)
-        if value is None or (";" in source and suppressed(source, last)):
+        if value is None:
+            return _nothing(flags)
+        if not flags & WANT_VALUE and ";" in source and suppressed(source, last):
             return _none
         return self.answer(flags, extra, value)
 
@@ -114,7 +127,7 @@ class Namespace:
     def answer(self, flags, extra, value):
         """What a RESULT carries for this value."""
         previous = builtins.__dict__.get("_")
-        if previous is not value:
+        if value is not None and previous is not value:
             builtins.___ = builtins.__dict__.get("__")
             builtins.__dict__["__"] = previous
             builtins._ = value
@@ -242,6 +255,16 @@ def future_mask():
     for name in __future__.all_feature_names:
         mask |= getattr(__future__, name).compiler_flag
     return mask & ~0x10 & ~0x40  # `nested_scopes` and `generators` share bits with flags of every code object
+
+
+def one_liner(source):
+    """How a line without semicolons is compiled: without the detour over a syntax tree if it is plain what it is."""
+    if source.startswith(_WORDS):
+        return "exec"
+    if "=" not in source:
+        return "eval"
+    target, _, rest = source.partition("=")
+    return "exec" if rest[:1] != "=" and target.rstrip().isidentifier() else "block"
 
 
 def suppressed(source, node):

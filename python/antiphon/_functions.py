@@ -37,11 +37,24 @@ class Pickler(pickle.Pickler):
             return reduce_cell(thing)
         elif isinstance(thing, types.CodeType):
             return load_code, (VERSION, marshal.dumps(thing))
+        elif isinstance(thing, types.MappingProxyType):
+            return types.MappingProxyType, (dict(thing),)
+        elif type(thing).__module__ == "dataclasses":
+            return reduce_sentinel(thing)
         elif isinstance(thing, property):
             return property, (thing.fget, thing.fset, thing.fdel, thing.__doc__)
         elif isinstance(thing, (staticmethod, classmethod)):
             return type(thing), (thing.__func__,)
         return NotImplemented
+
+
+def reduce_sentinel(thing):
+    """Objects such as dataclasses.MISSING, which are compared by identity: by name."""
+    module = sys.modules["dataclasses"]
+    for name, value in module.__dict__.items():
+        if value is thing:
+            return getattr, (module, name)
+    return NotImplemented
 
 
 def by_value(thing):
@@ -105,7 +118,7 @@ def global_names(code):
     names = set(code.co_names)
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            names |= global_names(constant)
+            names.update(global_names(constant))
     return sorted(names)
 
 

@@ -149,29 +149,29 @@ fn parse_inspect(text: &str) -> Option<Command> {
 
 /// Target and statement of `@T stmt`, if `text` begins with one and not with a decorator.
 pub(crate) fn split_at(text: &str) -> Option<(&str, &str)> {
-    let rest = text.strip_prefix('@')?;
-    let width = rest.find(char::is_whitespace)?;
-    let (target, rest) = rest.split_at(width);
-    let line_end = rest.find('\n').unwrap_or(rest.len());
-    let statement = rest[..line_end].trim_start();
+    let line_end = text.find('\n').unwrap_or(text.len());
+    let (target, statement) = split_at_line(&text[..line_end])?;
+    if could_be_decorator(target, statement) && heads_definition(&text[line_end..]) {
+        return None;
+    }
+    Some((target, &text[line_end - statement.len()..]))
+}
+
+/// What looks like target and statement in one line.
+fn split_at_line(line: &str) -> Option<(&str, &str)> {
+    let (target, rest) = line.strip_prefix('@')?.split_once(char::is_whitespace)?;
+    let statement = rest.trim_start();
     let is_target = !target.is_empty() && target.chars().all(|char| !"()[]{}\"'#=;".contains(char));
-    if !is_target || statement.is_empty() || statement.starts_with('#') {
-        return None;
-    }
-    if could_go_on_as_expression(target, statement) && heads_definition(&rest[line_end..]) {
-        return None;
-    }
-    Some((target, &rest[line_end - statement.len()..]))
+    (is_target && !statement.is_empty() && !statement.starts_with('#')).then_some((target, statement))
 }
 
 /// Whether `target statement` could be one Python expression, as in `@a + b` or `@a if b else c`.
-fn could_go_on_as_expression(target: &str, statement: &str) -> bool {
-    if !target.bytes().all(|byte| is_word(byte) || byte == b'.') || target.as_bytes()[0].is_ascii_digit() {
-        // No decorator begins like that, unless it is an operator that begins it.
+fn could_be_decorator(target: &str, statement: &str) -> bool {
+    let is_operand = target.bytes().all(|byte| is_word(byte) || byte == b'.');
+    if !is_operand || target.as_bytes()[0].is_ascii_digit() {
         return false;
     }
-    let width = statement.bytes().take_while(|byte| is_word(*byte)).count();
-    match &statement[..width] {
+    match leading_word(statement) {
         "" => !statement.starts_with(['"', '\'', '%', '!']),
         word => {
             matches!(word, "if" | "and" | "or" | "in" | "is" | "not")
@@ -182,9 +182,17 @@ fn could_go_on_as_expression(target: &str, statement: &str) -> bool {
 
 /// Whether the first real line that follows begins a definition, after any number of decorators.
 fn heads_definition(following: &str) -> bool {
-    let mut lines = following.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
-    let first = lines.find(|line| !line.starts_with('@'));
-    first.is_some_and(|line| ["def", "class", "async"].contains(&leading_word(line)))
+    for line in following.lines() {
+        if line.starts_with('@') {
+            let is_directive = split_at_line(line).is_some_and(|(a, b)| !could_be_decorator(a, b));
+            if is_directive {
+                return false;
+            }
+        } else if !line.trim().is_empty() && !line.starts_with('#') {
+            return ["def", "class", "async"].contains(&leading_word(line));
+        }
+    }
+    false
 }
 
 pub(crate) fn leading_word(line: &str) -> &str {
@@ -206,3 +214,7 @@ pub(crate) fn split_bind(text: &str) -> Option<(&str, &str, &str)> {
     let is_bind = !target.is_empty() && !expr.is_empty() && !expr.starts_with(['\n', '\r']);
     is_bind.then_some((name, target, expr))
 }
+
+#[cfg(test)]
+#[path = "parser_tests.rs"]
+mod tests;

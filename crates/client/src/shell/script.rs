@@ -164,3 +164,7 @@ impl<'a> Splitter<'a> {
 fn is_clause(word: &str) -> bool {
     matches!(word, "else" | "elif" | "except" | "finally")
 }
+
+#[cfg(test)]
+#[path = "script_tests.rs"]
+mod tests;

@@ -114,6 +114,8 @@ pub struct Broker {
     pub(crate) hosts: BTreeMap<HostId, Host>,
     pub(crate) engines: Engines,
     pub(crate) requests: BTreeMap<RequestKey, Request>,
+    /// User data of all unfinished requests.
+    pub(crate) held_bytes: u64,
     pub(crate) tasks: BTreeMap<TaskId, Task>,
     /// Farmed tasks that no engine has taken: ids grow, so their order is the order of arrival.
     pub(crate) farm: BTreeSet<TaskId>,
@@ -134,6 +136,7 @@ impl Broker {
             hosts: BTreeMap::new(),
             engines: Engines::default(),
             requests: BTreeMap::new(),
+            held_bytes: 0,
             tasks: BTreeMap::new(),
             farm: BTreeSet::new(),
             queries: BTreeMap::new(),

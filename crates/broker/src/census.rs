@@ -14,6 +14,8 @@ pub struct Census {
     pub farm: Vec<TaskId>,
     /// Clients: requests counted, data counted.
     pub clients: Vec<(ClientId, usize, u64)>,
+    /// Data counted for all requests, those of clients that have left too.
+    pub held_bytes: u64,
     /// Output that clients have not acknowledged.
     pub unread_bytes: Vec<(ClientId, EngineId, u64)>,
     /// Unfinished requests and how many answers each still owes (0 for queries and restarts).
@@ -79,6 +81,7 @@ impl Broker {
                 .iter()
                 .map(|(&client, known)| (client, known.requests, known.held_bytes))
                 .collect(),
+            held_bytes: self.held_bytes,
             unread_bytes: self
                 .clients
                 .iter()

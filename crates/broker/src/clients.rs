@@ -24,12 +24,16 @@ pub(crate) struct Client {
 
 impl Broker {
     pub(crate) fn on_client_joined(&mut self, client: ClientId, name: String) {
+        // Somebody else's answers must never reach a newcomer.
+        self.on_client_left(client);
         if self.stopping {
             self.act(Action::DropClient { client, reason: Refusal::Stopping.to_string() });
             return;
         }
-        if self.clients.contains_key(&client) {
-            self.on_client_left(client);
+        if self.requests.range(all_of(client)).next().is_some() {
+            let reason = format!("client {client} has left requests behind: its number is taken");
+            self.act(Action::DropClient { client, reason });
+            return;
         }
         let joined = Client { name, requests: 0, held_bytes: 0, unread_bytes: BTreeMap::new() };
         self.clients.insert(client, joined);
@@ -59,11 +63,7 @@ impl Broker {
         for (engine, bytes) in left.unread_bytes {
             self.grant(engine, bytes);
         }
-        let mine = RequestKey { client, request: RequestId(0) }..=RequestKey {
-            client,
-            request: RequestId(u64::MAX),
-        };
-        let keys: Vec<RequestKey> = self.requests.range(mine).map(|(key, _)| *key).collect();
+        let keys: Vec<RequestKey> = self.requests.range(all_of(client)).map(|(key, _)| *key).collect();
         let mut cancelled = Vec::new();
         for key in keys {
             match self.requests.get(&key) {
@@ -98,4 +98,8 @@ impl Broker {
         }
         self.act(Action::Stop);
     }
+}
+
+fn all_of(client: ClientId) -> std::ops::RangeInclusive<RequestKey> {
+    RequestKey { client, request: RequestId(0) }..=RequestKey { client, request: RequestId(u64::MAX) }
 }

@@ -20,11 +20,9 @@ pub(crate) struct Host {
 
 impl Broker {
     pub(crate) fn on_host_joined(&mut self, host: HostId, info: HostInfo) {
+        self.on_host_left(host);
         if self.stopping {
             return self.act(Action::DropHost { host, reason: Refusal::Stopping.to_string() });
-        }
-        if self.hosts.contains_key(&host) {
-            self.on_host_left(host);
         }
         let n = info.engines as usize;
         if info.engines > MAX_ENGINES_PER_HOST || self.engines.len() + n > MAX_ENGINES {

@@ -18,6 +18,10 @@ pub const MAX_REQUESTS_PER_CLIENT: usize = 64 << 10;
 /// User data held for one client's unfinished requests: two messages of the largest size.
 pub const MAX_BYTES_PER_CLIENT: u64 = 2 * MAX_MESSAGE_BYTES;
 
+/// User data held for all unfinished requests together, those of clients that have left too: beyond this even a large
+/// machine would rather refuse than swap.
+pub const MAX_BYTES_HELD: u64 = 8 * MAX_MESSAGE_BYTES;
+
 /// Unacknowledged output of one engine beyond which its host is taken to ignore the window. Wider than the window,
 /// because the last piece may cross its edge and a restarted engine may start with a full one.
 pub const STREAM_OVERRUN_BYTES: u64 = 4 * STREAM_WINDOW_BYTES;

@@ -2,7 +2,10 @@
 
 use crate::{
     broker::Broker,
-    limits::{MAX_BYTES_PER_CLIENT, MAX_REQUESTS_PER_CLIENT, MAX_TASKS_FARMED, MAX_TASKS_QUEUED_PER_ENGINE},
+    limits::{
+        MAX_BYTES_HELD, MAX_BYTES_PER_CLIENT, MAX_REQUESTS_PER_CLIENT, MAX_TASKS_FARMED,
+        MAX_TASKS_QUEUED_PER_ENGINE,
+    },
     restarts::Restart,
     tasks::{Place, Runs, Task},
 };
@@ -143,6 +146,9 @@ impl Broker {
                 MAX_BYTES_PER_CLIENT,
             ));
         }
+        if self.held_bytes.saturating_add(data_bytes) > MAX_BYTES_HELD {
+            return Err(full("the data of all unfinished requests, in bytes,", MAX_BYTES_HELD));
+        }
         if target.is_any() {
             self.admit_farmed()?;
             return Ok(None);
@@ -196,6 +202,7 @@ impl Broker {
 
     /// Counts one more unfinished request and its data.
     pub(crate) fn charge(&mut self, client: ClientId, data_bytes: u64) {
+        self.held_bytes += data_bytes;
         if let Some(client) = self.clients.get_mut(&client) {
             client.requests += 1;
             client.held_bytes += data_bytes;
@@ -209,6 +216,7 @@ impl Broker {
             Request::Work(work) => work.data_bytes,
             Request::Query(_) | Request::Restart(_) => 0,
         };
+        self.held_bytes = self.held_bytes.saturating_sub(data_bytes);
         if let Some(client) = self.clients.get_mut(&key.client) {
             client.requests = client.requests.saturating_sub(1);
             client.held_bytes = client.held_bytes.saturating_sub(data_bytes);

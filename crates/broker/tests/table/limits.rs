@@ -58,3 +58,21 @@ fn a_clients_data_is_bounded_and_comes_free_with_the_answer() {
     table.host_says(H, done(1, 0));
     assert_eq!(table.says(A, submit(2, "0")).len(), 2);
 }
+
+#[test]
+fn the_data_of_clients_that_have_left_still_counts() {
+    let mut table = Table::with(1);
+    let large = bytes::Bytes::from(vec![0; 1 << 20]);
+    let pieces = (limits::MAX_BYTES_PER_CLIENT >> 20) as usize;
+    for id in 10..14 {
+        let client = ClientId(id);
+        table.client(client);
+        let mut message = submit_with(1, "0", OnLeave::Keep);
+        message.segments = vec![large.clone(); pieces];
+        assert_eq!(table.says(client, message).len(), if id < 12 { 2 } else { 1 });
+        table.input(antiphon_broker::Input::ClientLeft { client });
+    }
+    is_full(&mut table, submit(2, "0"), "the data of all unfinished requests, in bytes,");
+    table.host_says(H, done(1, 0));
+    assert_eq!(table.says(A, submit(2, "0")).len(), 1);
+}

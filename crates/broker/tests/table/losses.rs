@@ -1,7 +1,7 @@
 //! Engines that die, hosts and clients that leave.
 
 use crate::says::*;
-use antiphon_broker::Input;
+use antiphon_broker::{Action, Input};
 use antiphon_protocol::*;
 
 #[test]
@@ -136,9 +136,13 @@ fn a_client_that_leaves_keeps_what_it_wanted_kept() {
 }
 
 #[test]
-fn a_client_that_comes_again_under_its_old_id_starts_afresh() {
+fn a_number_that_a_client_left_requests_under_is_taken() {
     let mut table = Table::with(1);
     table.submitted(1, "0");
     let again = Input::ClientJoined { client: A, name: "again".into() };
-    assert_eq!(table.input(again), [stop(H, &[(1, 0)])]);
+    let reason = "client 1 has left requests behind: its number is taken".into();
+    assert_eq!(table.input(again.clone()), [stop(H, &[(1, 0)]), Action::DropClient { client: A, reason }]);
+    assert_eq!(table.host_says(H, done(1, 0)), []);
+    assert_eq!(table.input(again), []);
+    assert_eq!(table.says(A, submit(1, "0")), [accepted(A, 1, &[0]), run(H, &[(2, 0)])]);
 }

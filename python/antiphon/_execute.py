@@ -112,8 +112,10 @@ class Namespace:
             value = self._await(value)
         if value is None:
             return _nothing(flags)
-        if not flags & WANT_VALUE and ";" in source and suppressed(source, last):
-            return _none
+        if ";" in source and suppressed(source, last):
+            if not flags & WANT_VALUE:
+                return _none
+            flags &= ~WANT_REPR
         return self.answer(flags, extra, value)
 
     def _script(self, source, path, argv):

@@ -17,7 +17,11 @@ VERSION = (sys.implementation.name, sys.version_info[:2])
 _sent = weakref.WeakValueDictionary()  # identity of a class that came from elsewhere: the class
 _identity = weakref.WeakKeyDictionary()
 _busy = {}
-_skip = frozenset(("__dict__", "__weakref__", "__module__", "__qualname__", "__firstlineno__", "__static_attributes__"))
+# What every class gets anew; the last two appear when they are first asked for.
+_skip = frozenset(
+    "__dict__ __weakref__ __module__ __qualname__ __firstlineno__ __static_attributes__ __slotnames__ "
+    "__annotations_cache__".split()
+)
 
 
 class Pickler(pickle.Pickler):
@@ -38,7 +42,7 @@ class Pickler(pickle.Pickler):
         elif isinstance(thing, types.CodeType):
             return load_code, (VERSION, marshal.dumps(thing))
         elif isinstance(thing, types.MappingProxyType):
-            return types.MappingProxyType, (dict(thing),)
+            return make_proxy, (dict(thing),)
         elif type(thing).__module__ == "dataclasses":
             return reduce_sentinel(thing)
         elif isinstance(thing, property):
@@ -46,6 +50,11 @@ class Pickler(pickle.Pickler):
         elif isinstance(thing, (staticmethod, classmethod)):
             return type(thing), (thing.__func__,)
         return NotImplemented
+
+
+def make_proxy(names):
+    """A read-only view of a dict."""
+    return types.MappingProxyType(names)
 
 
 def reduce_sentinel(thing):
@@ -60,8 +69,10 @@ def reduce_sentinel(thing):
 def by_value(thing):
     """True for what is defined in `__main__`, or cannot be found under its name (a lambda, a local function)."""
     module = getattr(thing, "__module__", None)
+    if is_builtin(thing):
+        return False
     if module in ("__main__", "__mp_main__", None):
-        return type(thing).__name__ != "type" or not is_builtin(thing)
+        return True
     found = sys.modules.get(module)
     try:
         for part in thing.__qualname__.split("."):
@@ -208,7 +219,7 @@ def fingerprint(kind):
 
 def constants(code):
     """The constants of a code object, with nested code by its bytes."""
-    return [constants(c) if isinstance(c, types.CodeType) else repr(c) for c in code.co_consts]
+    return [(c.co_code, constants(c)) if isinstance(c, types.CodeType) else repr(c) for c in code.co_consts]
 
 
 def reduce_class(kind):

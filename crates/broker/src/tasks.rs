@@ -79,7 +79,11 @@ impl Broker {
         let mut runs = Runs::default();
         while !self.farm.is_empty() {
             let Some(engine) = self.engines.first_idle() else { break };
+            let before = self.farm.len();
             self.advance(engine, &mut runs);
+            if self.farm.len() == before {
+                break;
+            }
         }
         self.send_runs(runs);
     }

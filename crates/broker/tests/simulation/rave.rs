@@ -33,7 +33,7 @@ fn the_books_balance_whatever_is_said() {
             let _ = broker.status();
         }
     }
-    assert!(answers > 500, "{answers} answers only: nothing was tried");
+    assert!(answers > 200, "{answers} answers only: nothing was tried");
 }
 
 fn is_answer(action: &Action) -> bool {

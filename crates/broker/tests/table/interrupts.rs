@@ -16,6 +16,9 @@ fn what_waits_is_answered_at_once_and_what_was_sent_is_interrupted() {
     // The host says how the running one ended.
     assert_eq!(table.host_says(H, done(4, 1)), [answer(A, 3, 1, 1)]);
     assert_eq!(table.says(A, interrupt(10, 3)), [carried(A, 10, 0)]);
+    // What was cancelled never starts.
+    assert_eq!(table.host_says(H, done(1, 0)), [answer(A, 1, 0, 0)]);
+    assert_eq!(table.host_says(H, done(2, 0)), [answer(A, 2, 0, 0)]);
 }
 
 #[test]
@@ -65,6 +68,7 @@ fn a_farmed_task_in_the_line_is_cancelled_in_nobodys_name() {
     let outcome = lost(LossCause::Cancelled, false);
     assert_eq!(table.says(A, interrupt(9, 2)), [loss(A, 2, 0, EngineId::NONE.0, outcome), carried(A, 9, 1)]);
     assert_eq!(table.host_says(H, done(1, 0)), [answer(A, 1, 0, 0)]);
+    assert_eq!(table.0.census().farm, []);
 }
 
 #[test]

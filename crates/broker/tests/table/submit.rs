@@ -28,8 +28,10 @@ fn two_tasks_are_sent_ahead_and_the_third_waits() {
     assert_eq!(table.says(A, submit(1, "0")), [accepted(A, 1, &[0]), run(H, &[(1, 0)])]);
     assert_eq!(table.says(A, submit(2, "0")), [accepted(A, 2, &[0]), run(H, &[(2, 0)])]);
     assert_eq!(table.says(A, submit(3, "0")), [accepted(A, 3, &[0])]);
+    assert_eq!(table.says(A, submit(4, "0")), [accepted(A, 4, &[0])]);
     assert_eq!(table.host_says(H, done(1, 0)), [answer(A, 1, 0, 0), run(H, &[(3, 0)])]);
-    assert_eq!(table.host_says(H, done(2, 0)), [answer(A, 2, 0, 0)]);
+    assert_eq!(table.host_says(H, done(2, 0)), [answer(A, 2, 0, 0), run(H, &[(4, 0)])]);
+    assert_eq!(table.host_says(H, done(3, 0)), [answer(A, 3, 0, 0)]);
 }
 
 #[test]

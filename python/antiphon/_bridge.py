@@ -90,6 +90,7 @@ class Bridge:
                 answer = self._answer(*frame)
             except BaseException as error:
                 # Only user code that reaches into other threads' frames can lead here.
+                _interrupts.end()
                 answer = last_resort(error)
             self._settle(frame[3], answer)
             frame = answer = None
@@ -122,8 +123,10 @@ class Bridge:
 
     def _failure(self, error, kind):
         """What a RESULT says about this exception."""
+        _interrupts.state.busy = False  # the first error imports these modules: not to be left half done
         from antiphon import _errors
 
+        _interrupts.state.busy = True
         if kind not in self.handlers:
             error = _frames.ProtocolError("unknown request %d" % kind)
         try:

@@ -26,5 +26,5 @@ pub use find::{FindError, Python, PythonChoice, find};
 pub use fork_server::{ForkError, ForkServer, ForkedEngine};
 pub use process::{Exit, StartError};
 pub use single::Interpreter;
-pub use source::boot;
+pub use source::{boot, payload};
 pub use text::Utf8Tail;

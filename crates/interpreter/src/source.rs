@@ -19,7 +19,7 @@ struct Payload<'a> {
 }
 
 /// What BOOT reads first: a length and the JSON of the package's files and the configuration.
-pub(crate) fn payload(config: &InterpreterConfig) -> Result<Vec<u8>, serde_json::Error> {
+pub fn payload(config: &InterpreterConfig) -> Result<Vec<u8>, serde_json::Error> {
     let files = FILES.iter().copied().collect();
     let json = serde_json::to_vec(&Payload { files, config })?;
     let mut bytes = Vec::with_capacity(8 + json.len());

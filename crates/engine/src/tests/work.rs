@@ -158,3 +158,41 @@ fn thirty_two_engines_in_a_moment() {
     });
     assert!(start.elapsed() < Duration::from_secs(30));
 }
+
+#[test]
+#[ignore = "a measurement: run with --ignored --nocapture, in release"]
+fn measure_statements_through_the_host() {
+    for n in [1, 4, 32] {
+        Controller::run(n, move |mut controller| async move {
+            let all: Vec<_> = (0..n).collect();
+            let mut times = Vec::new();
+            for _ in 0..2000 {
+                let start = Instant::now();
+                let tasks = controller.submit(&all, "1+1");
+                for task in tasks {
+                    controller.done(task).await;
+                }
+                times.push(start.elapsed());
+            }
+            times.sort_unstable();
+            eprintln!(
+                "statement on {n} engines through the host: median {:?}, p99 {:?}",
+                times[1000], times[1980]
+            );
+        });
+    }
+}
+
+#[test]
+#[ignore = "a measurement: run with --ignored --nocapture, in release"]
+fn measure_start_of_128_engines() {
+    let start = Instant::now();
+    Controller::run(128, |mut controller| async move {
+        let up = start.elapsed();
+        let all: Vec<_> = (0..128).collect();
+        for task in controller.submit(&all, "1+1") {
+            controller.done(task).await;
+        }
+        eprintln!("128 engines up after {up:?}, answered after {:?}", start.elapsed());
+    });
+}

@@ -15,11 +15,11 @@ use std::{
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
-    time::{Duration, Instant},
+    time::Duration,
 };
 use tokio::{
     sync::broadcast::{self, error::RecvError},
-    time::{Instant as TokioInstant, interval_at},
+    time::{Instant, interval_at},
 };
 
 /// How long a statement runs before it is said who still does, and how often then.
@@ -53,7 +53,7 @@ impl<C: Cluster, L: Local> Evaluator<C, L> {
         let asked = request.engines().len().max(1);
         let mut answers = Vec::with_capacity(asked);
         let mut streams = Streams::default();
-        let mut ticks = interval_at(TokioInstant::now() + RUNNING_PERIOD, RUNNING_PERIOD);
+        let mut ticks = interval_at(Instant::now() + RUNNING_PERIOD, RUNNING_PERIOD);
         let mut interrupting: Option<Interrupting<'_>> = None;
         let mut presses = 0;
         let interrupter = self.interrupter.clone();

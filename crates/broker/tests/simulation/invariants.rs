@@ -5,7 +5,7 @@ use antiphon_broker::{Census, limits};
 use antiphon_protocol::{
     ControllerToHost, EngineId, HostToController, Message, TaskId, limits::STREAM_WINDOW_BYTES,
 };
-use antiphon_testkit::simulation::{Start, may_be_cut_short};
+use antiphon_testkit::simulation::{Start, may_have_run};
 use std::collections::{BTreeMap, BTreeSet};
 
 type Checked = Result<(), String>;
@@ -209,7 +209,7 @@ fn what_was_not_started_did_not_run(world: &World) -> Checked {
         .map(|start| (start.request, start.engine))
         .collect();
     for (client, request, engine, loss) in &world.losses {
-        if may_be_cut_short(loss) {
+        if may_have_run(loss) {
             continue;
         }
         let key = Some((*client, *request));

@@ -264,7 +264,8 @@ impl FakeHost {
     }
 }
 
-/// Whether a loss says that the task had certainly not begun and that nothing can have crossed on the way.
-pub fn may_be_cut_short(loss: &Loss) -> bool {
+/// Whether a task that was answered with this loss may have begun all the same: it says so itself, or the task was on its
+/// way to an engine that died, and met the engine's next life before the interrupt that was sent after it.
+pub fn may_have_run(loss: &Loss) -> bool {
     loss.started || !matches!(loss.cause, LossCause::Cancelled | LossCause::HostLost(_))
 }

@@ -20,6 +20,8 @@ pub(crate) struct Ends {
 impl Ends {
     pub(crate) fn new(lifeline: Option<OwnedFd>) -> io::Result<Ends> {
         let lifeline = lifeline.map(|fd| {
+            // It came by inheritance; the interpreters have no business with it.
+            rustix::io::fcntl_setfd(fd.as_fd(), rustix::io::FdFlags::CLOEXEC)?;
             rustix::io::ioctl_fionbio(fd.as_fd(), true)?;
             // A pipe or a socket: all that is done with it is reading to its end.
             pipe::Receiver::from_owned_fd_unchecked(fd)

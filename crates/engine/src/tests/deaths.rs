@@ -18,7 +18,7 @@ fn is_running(pid: u32) -> bool {
     stat.is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or("").trim_start().starts_with('Z'))
 }
 
-async fn gone(pids: &[u32]) {
+pub(crate) async fn gone(pids: &[u32]) {
     while pids.iter().any(|pid| is_running(*pid)) {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }

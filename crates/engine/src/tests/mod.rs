@@ -4,4 +4,5 @@
 mod controller;
 mod deaths;
 mod flow;
+mod joined;
 mod work;

@@ -48,7 +48,9 @@ pub struct EngineCensus {
     pub host: HostId,
     /// Whether it is up.
     pub up: bool,
-    /// Whether the list of idle engines may name it.
+    /// Whether it will not come back by itself.
+    pub dead: bool,
+    /// Whether it is up with nothing to do.
     pub idle: bool,
     /// Tasks its host has, in order.
     pub sent: Vec<TaskId>,
@@ -103,7 +105,8 @@ fn engine_census((engine, known): (EngineId, &crate::engines::Engine)) -> Engine
     EngineCensus {
         engine,
         host: known.host,
-        up: known.has_room() || known.sent().is_some(),
+        up: known.sent().is_some(),
+        dead: known.is_dead(),
         idle: known.is_idle(),
         sent: known.sent().map(|sent| sent.tasks.iter().copied().collect()).unwrap_or_default(),
         queue: known.queue.iter().copied().collect(),

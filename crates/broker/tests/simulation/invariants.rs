@@ -125,7 +125,10 @@ fn no_engine_idles_while_work_waits(census: &Census) -> Checked {
         let waiting = !engine.queue.is_empty() || !census.farm.is_empty();
         ensure(!waiting, || format!("{engine:?} idles with {:?} in the farm", census.farm))?;
     }
-    let hopeless = census.engines.is_empty() && !census.farm.is_empty();
+    for engine in census.engines.iter().filter(|engine| engine.dead) {
+        ensure(engine.queue.is_empty(), || format!("something waits for ever: {engine:?}"))?;
+    }
+    let hopeless = census.engines.iter().all(|engine| engine.dead) && !census.farm.is_empty();
     ensure(!hopeless, || format!("nobody is there for {:?}", census.farm))
 }
 

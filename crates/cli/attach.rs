@@ -6,10 +6,13 @@ use crate::{
     output,
     own::{OwnCluster, Plan, connect, sweep_private},
 };
-use antiphon_client::Client;
+use antiphon_client::{
+    Client,
+    shell::{LazyInterpreter, Local},
+};
 use antiphon_interpreter::{Python, PythonChoice, find};
 use antiphon_launch::{ClusterName, Folder, FolderState, LaunchError, state_root};
-use antiphon_protocol::ClusterStatus;
+use antiphon_protocol::{Ask, ClusterStatus};
 use std::{ffi::OsString, future::Future, time::Duration};
 use tokio::time::timeout;
 
@@ -21,23 +24,23 @@ const AFTERMATH: Duration = Duration::from_millis(100);
 pub struct Attached {
     pub client: Client,
     pub status: ClusterStatus,
-    /// The Python of the local interpreter, or why there is none; taken by whoever starts it.
-    pub python: Option<Result<Python, String>>,
     pub own: Option<OwnCluster>,
 }
 
 /// What a command works with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// Engines, and a local interpreter beside them.
+    /// Engines and a local interpreter, which somebody who types needs with the first key.
+    Typing,
+    /// Engines, and a local interpreter if a script should ask for it.
     Local,
     /// Engines alone: no time is spent on looking for a Python here.
     Engines,
 }
 
 impl Attached {
-    /// Finds the cluster or starts one.
-    pub async fn new(args: &ClusterArgs, name: &str, need: Need) -> Result<Self, Failure> {
+    /// Finds the cluster or starts one; with it comes the local interpreter, or why there is none.
+    pub async fn new(args: &ClusterArgs, name: &str, need: Need) -> Result<(Self, LazyInterpreter), Failure> {
         let root = state_root()?;
         let wanted = args.cluster.clone().unwrap_or_default();
         let folder = Folder::new(&root, wanted);
@@ -46,12 +49,17 @@ impl Attached {
             (_, Some(named)) => Err(LaunchError::NotUp { name: named.to_string() }.into()),
             (_, None) => {
                 sweep_private(&root);
-                Self::start(args, name).await
+                Self::start(args, name, need).await
             }
         }
     }
 
-    async fn join(folder: &Folder, args: &ClusterArgs, name: &str, need: Need) -> Result<Self, Failure> {
+    async fn join(
+        folder: &Folder,
+        args: &ClusterArgs,
+        name: &str,
+        need: Need,
+    ) -> Result<(Self, LazyInterpreter), Failure> {
         if args.n.is_some() {
             let option = cluster_option(folder.name().as_str());
             output::complain(&format!(
@@ -61,24 +69,25 @@ impl Attached {
         }
         let python = async {
             match need {
-                Need::Local => {
-                    Some(find_python(args.python.as_deref()).await.map_err(|failure| failure.message))
+                Need::Typing | Need::Local => {
+                    find_python(args.python.as_deref()).await.map_err(|failure| failure.message)
                 }
-                Need::Engines => None,
+                Need::Engines => Err("this command has none".to_owned()),
             }
         };
+        let local = async { local(python.await, need).await };
         let connected = async {
             let client = connect(&folder.connection()?, name).await?;
             let status = client.status().await?;
             Ok::<_, Failure>((client, status))
         };
-        let (python, connected) = tokio::join!(python, connected);
+        let (local, connected) = tokio::join!(local, connected);
         let (client, status) = connected?;
-        Ok(Attached { client, status, python, own: None })
+        Ok((Attached { client, status, own: None }, local))
     }
 
     /// A cluster of this process's own. Its Python is found while the controller starts.
-    async fn start(args: &ClusterArgs, name: &str) -> Result<Self, Failure> {
+    async fn start(args: &ClusterArgs, name: &str, need: Need) -> Result<(Self, LazyInterpreter), Failure> {
         let cluster = ClusterName::private();
         let (python, started) =
             tokio::join!(find_python(args.python.as_deref()), OwnCluster::start(cluster.clone(), true));
@@ -98,8 +107,9 @@ impl Attached {
             let status = own.populate(&plan, &client).await?;
             Ok((client, status))
         };
-        match populated.await {
-            Ok((client, status)) => Ok(Attached { client, status, python: Some(Ok(python)), own: Some(own) }),
+        let (populated, local) = tokio::join!(populated, local(Ok(python), need));
+        match populated {
+            Ok((client, status)) => Ok((Attached { client, status, own: Some(own) }, local)),
             Err(failure) => Err(ended(own, failure).await),
         }
     }
@@ -173,6 +183,16 @@ async fn either(
 async fn ended(own: OwnCluster, failure: Failure) -> Failure {
     let _ = own.end().await;
     failure
+}
+
+/// The local interpreter, started at once for somebody who types.
+async fn local(python: Result<Python, String>, need: Need) -> LazyInterpreter {
+    let local = LazyInterpreter::new(python);
+    if need == Need::Typing {
+        // That it cannot be started is said when it is used.
+        let _ = local.ask(Ask::Check, r#"{"source": ""}"#.into()).await;
+    }
+    local
 }
 
 /// Finds the Python on a thread of its own: candidates are run and asked.

@@ -5,17 +5,18 @@ use crate::{
     attach::{Attached, Need},
     error::{Failure, Outcome},
     screen::Screen,
-    session,
+    session::{self, Script},
 };
-use antiphon_client::shell::Options;
+use antiphon_client::shell::{Evaluator, Options};
 use std::{io::Read, path::Path};
 
 /// `antiphon exec`
 pub async fn run(args: ExecArgs) -> Outcome {
     let code =
         if args.code == "-" { String::from_utf8_lossy(&read_stdin()?).into_owned() } else { args.code };
-    let attached = Attached::new(&args.cluster, "exec", Need::Engines).await?;
-    session::script(attached, &code, false, Screen::script(args.json), &args.target).await
+    let (attached, local) = Attached::new(&args.cluster, "exec", Need::Engines).await?;
+    let script = Script { text: &code, target: &args.target, keep_going: false };
+    session::script(attached, local, Screen::script(args.json), script).await
 }
 
 /// `antiphon run`
@@ -23,8 +24,8 @@ pub async fn run_script(args: RunArgs) -> Outcome {
     let source = read(&args.script)?;
     let argv: Vec<String> =
         std::iter::once(args.script.display().to_string()).chain(args.args.iter().cloned()).collect();
-    let mut attached = Attached::new(&args.cluster, "run", Need::Engines).await?;
-    let mut shell = session::evaluator(&mut attached, Options::script());
+    let (attached, local) = Attached::new(&args.cluster, "run", Need::Engines).await?;
+    let mut shell = Evaluator::new(attached.client.clone(), local, Options::script());
     let mut screen = Screen::script(args.json);
     let (interrupter, closed) = (shell.interrupter(), screen.closed());
     let work = async {

@@ -18,12 +18,6 @@ use tokio::{
 /// The evaluator as the commands use it.
 pub type Shell = Evaluator<Client, LazyInterpreter>;
 
-/// An evaluator on an attached cluster.
-pub fn evaluator(attached: &mut Attached, options: Options) -> Shell {
-    let python = attached.python.take().unwrap_or_else(|| Err("this command has none".into()));
-    Evaluator::new(attached.client.clone(), LazyInterpreter::new(python), options)
-}
-
 /// Does `work` until it ends or something from outside ends it; Ctrl-C goes to the evaluator meanwhile.
 pub async fn guard(
     interrupter: Interrupter,
@@ -57,19 +51,26 @@ pub fn status(status: ShellStatus) -> Status {
     }
 }
 
+/// What `script` runs.
+#[derive(Debug)]
+pub struct Script<'a> {
+    pub text: &'a str,
+    pub target: &'a str,
+    pub keep_going: bool,
+}
+
 /// Runs a whole script and says how it ended.
 pub async fn script(
-    mut attached: Attached,
-    text: &str,
-    keep_going: bool,
+    attached: Attached,
+    local: LazyInterpreter,
     mut screen: Screen,
-    target: &str,
+    script: Script<'_>,
 ) -> Outcome {
-    let mut shell = evaluator(&mut attached, Options::script());
+    let mut shell = Evaluator::new(attached.client.clone(), local, Options::script());
     let (interrupter, closed) = (shell.interrupter(), screen.closed());
     let work = async {
-        shell.set_target(target)?;
-        let ended = shell.run_script(text, keep_going, &mut screen).await;
+        shell.set_target(script.target)?;
+        let ended = shell.run_script(script.text, script.keep_going, &mut screen).await;
         screen.settle();
         Ok(status(ended))
     };

@@ -6,10 +6,10 @@ use crate::{
     error::{Failure, Outcome, Status},
     output,
     screen::Screen,
-    session::{self, Shell},
+    session::{self, Script, Shell},
 };
 use antiphon_client::shell::{
-    Options, Status as ShellStatus,
+    Evaluator, LazyInterpreter, Options, Status as ShellStatus,
     editor::{Editor, EditorConfig, EditorEvent, Prompt},
 };
 use antiphon_protocol::ClusterStatus;
@@ -24,16 +24,17 @@ pub async fn run(args: ShellArgs) -> Outcome {
             let words = "--json and --keep-going are for scripts on standard input";
             return Err(Failure::new(Status::Usage, words).with_hint("antiphon --json < script"));
         }
-        let attached = Attached::new(&args.cluster, "shell", Need::Local).await?;
-        return interact(attached).await;
+        let (attached, local) = Attached::new(&args.cluster, "shell", Need::Typing).await?;
+        return interact(attached, local).await;
     }
     // The script is read while the cluster starts.
     let script = tokio::task::spawn_blocking(read_script);
-    let attached = Attached::new(&args.cluster, "script", Need::Local).await?;
+    let (attached, local) = Attached::new(&args.cluster, "script", Need::Local).await?;
     let text = async { script.await.map_err(|error| Failure::system("could not read the script", &error))? };
     let (attached, text) = attached.while_up(text).await?;
     let screen = Screen::script(args.script.json);
-    session::script(attached, &text, args.script.keep_going, screen, "all").await
+    let script = Script { text: &text, target: "all", keep_going: args.script.keep_going };
+    session::script(attached, local, screen, script).await
 }
 
 fn read_script() -> Result<String, Failure> {
@@ -44,7 +45,7 @@ fn read_script() -> Result<String, Failure> {
 }
 
 /// Statement after statement, until the user leaves.
-async fn interact(mut attached: Attached) -> Outcome {
+async fn interact(attached: Attached, local: LazyInterpreter) -> Outcome {
     output::line(&banner(&attached))?;
     if let Some(warning) = mixed(&attached.status) {
         output::complain(&format!("warning: {warning}\n"));
@@ -52,12 +53,11 @@ async fn interact(mut attached: Attached) -> Outcome {
     let history = antiphon_launch::state_root().ok().map(|root| root.join("history"));
     let opened = Editor::open(EditorConfig { history, colour: output::has_colour() });
     let mut editor = opened.map_err(|error| Failure::system("could not use the terminal", &error))?;
-    let mut shell = session::evaluator(&mut attached, Options::interactive());
+    let mut shell = Evaluator::new(attached.client.clone(), local, Options::interactive());
     let mut screen = Screen::interactive();
     let (interrupter, closed) = (shell.interrupter(), screen.closed());
     let client = attached.client.clone();
     let work = async {
-        shell.warm_up().await;
         loop {
             let Some(input) = type_in(&mut editor, &mut shell, &mut screen).await? else {
                 return Ok(Status::Well);

@@ -83,11 +83,6 @@ impl<C: Cluster, L: Local> Evaluator<C, L> {
         }
         self.local.ask(Ask::Complete, json).await.ok()?.ok()
     }
-
-    /// Starts the local interpreter, so that the first question finds it running.
-    pub async fn warm_up(&self) {
-        let _ = self.local.ask(Ask::Check, Bytes::from_static(br#"{"source": ""}"#)).await;
-    }
 }
 
 /// Target and Python of `@T python` and `name = @T python`.

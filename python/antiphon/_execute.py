@@ -213,7 +213,9 @@ class Namespace:
         kept = self.sources
         self.source_bytes += len(source) - kept.pop(name, 0)
         kept[name] = len(source)
-        linecache.cache[name] = (len(source), None, source.splitlines(True) or [""], name)
+        # Each line ends in a newline, as linecache itself has it: the marks below a line are placed by that.
+        lines = source.splitlines(True) if source.endswith("\n") else (source + "\n").splitlines(True)
+        linecache.cache[name] = (len(source), None, lines, name)
         while len(kept) > MAX_SOURCES or (self.source_bytes > MAX_SOURCE_BYTES and len(kept) > 1):
             oldest = next(iter(kept))
             self.source_bytes -= kept.pop(oldest)

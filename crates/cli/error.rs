@@ -156,6 +156,9 @@ impl From<LaunchError> for Failure {
                 "`antiphon{0}` is a shell on it, `antiphon down{0}` ends it",
                 cluster_option(&name)
             )),
+            LaunchError::Died { how, .. } if how.contains("SIGKILL") => {
+                failure.with_hint("the kernel does that when memory runs out: see dmesg")
+            }
             LaunchError::NotPrivate { path, .. } => {
                 failure.with_hint(format!("chmod go= '{}'", path.display()))
             }

@@ -7,7 +7,8 @@ use crate::{
     own::connect,
 };
 use antiphon_launch::{Folder, FolderState, LaunchError, state_root};
-use antiphon_protocol::{ClusterStatus, EngineState, EngineStatus};
+use antiphon_protocol::{ClusterStatus, EngineState, EngineStatus, HostStatus};
+use serde_json::{Map, Value, json};
 use std::time::Duration;
 
 /// Engines that are shown one a line; more are summed up.
@@ -23,12 +24,9 @@ pub async fn run(args: StatusArgs) -> Outcome {
     for folder in folders.iter().filter(|folder| matches!(folder.state(), FolderState::Up { .. })) {
         found.push(ask(folder).await?);
     }
-    if args.json {
-        output::line(&serde_json::json!({ "clusters": found }).to_string())?;
-    } else {
-        for status in &found {
-            output::write(describe(status).as_bytes())?;
-        }
+    for status in &found {
+        let text = if args.json { format!("{}\n", json(status)) } else { describe(status) };
+        output::write(text.as_bytes())?;
     }
     match (found.is_empty(), args.cluster) {
         (false, _) => Ok(Status::Well),
@@ -43,6 +41,27 @@ pub async fn run(args: StatusArgs) -> Outcome {
 async fn ask(folder: &Folder) -> Result<ClusterStatus, Failure> {
     let client = connect(&folder.connection()?, "status").await?;
     Ok(client.status().await?)
+}
+
+/// One object a cluster; `docs/json.md` documents it.
+fn json(status: &ClusterStatus) -> Value {
+    let engine = |one: &EngineStatus| {
+        let packages: Map<String, Value> =
+            one.info.packages.iter().map(|(name, version)| (name.clone(), version.clone().into())).collect();
+        json!({
+            "engine": one.engine, "host": one.host_name, "labels": one.labels, "state": one.state,
+            "queued": one.queued, "busy_ms": one.busy_ms, "finished": one.finished, "restarts": one.restarts,
+            "pid": one.info.pid, "implementation": one.info.implementation, "version": one.info.version,
+            "executable": one.info.executable, "packages": packages,
+        })
+    };
+    let host = |one: &HostStatus| json!({ "name": one.info.name, "pid": one.info.pid, "engines": one.info.engines, "labels": one.info.labels });
+    json!({
+        "kind": "status", "cluster": status.cluster, "antiphon": status.version, "pid": status.pid,
+        "uptime_ms": status.uptime_ms, "clients": status.clients.saturating_sub(1), "requests": status.requests,
+        "hosts": status.hosts.iter().map(host).collect::<Vec<_>>(),
+        "engines": status.engines.iter().map(engine).collect::<Vec<_>>(),
+    })
 }
 
 fn describe(status: &ClusterStatus) -> String {

@@ -114,7 +114,9 @@ impl Daemon {
     /// Waits for its end: an error that says how it ended. May be dropped and called again.
     pub async fn death(&mut self) -> LaunchError {
         let how = self.ended().await;
-        LaunchError::Died { daemon: self.kind, how, log: self.log.read() }
+        // Whoever is killed has written nothing about it.
+        let log = if how.starts_with("by signal") { String::new() } else { self.log.read() };
+        LaunchError::Died { daemon: self.kind, how, log }
     }
 
     /// Waits for its end and says how it ended. May be dropped and called again.

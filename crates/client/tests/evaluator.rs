@@ -296,7 +296,7 @@ async fn ctrl_c_interrupts_once_then_leaves_it_in_the_background() {
     assert_eq!(evaluator.evaluate("%tasks", &mut sink).await, Status::Done);
     assert_eq!(
         shown.text,
-        "statement 1 is left running in the background; %result 1 shows its answers\n\
+        "statement 1 is left running in the background on engine[0-1]; %result 1 shows its answers\n\
          statement 1 still runs on engine[0-1]\n\
          statement  target  running on\n1          all     0-1\n\
          [next, next]\n\
@@ -364,6 +364,7 @@ async fn a_script_that_keeps_going_ends_with_the_worst() {
         ("die\na\nboom", Status::Lost, 3),
         ("gone\na", Status::Lost, 1),
         ("%exit\na", Status::Leave, 0),
+        ("a\nexit()\nb", Status::Done, 1),
     ];
     for (script, expected, ran) in table {
         session!(fake, evaluator, shown, Options::script());
@@ -382,13 +383,43 @@ async fn statements_of_a_script_keep_their_lines_and_have_names_of_their_own() {
     assert_eq!(fake.sources(), expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_script_that_does_not_stop_is_given_up_at_the_second_press() {
+    session!(_fake, evaluator, shown, Options::script());
+    let interrupter = evaluator.interrupter();
+    let press = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        interrupter.press();
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        interrupter.press();
+    };
+    let mut sink = |event| shown.on(event);
+    let (status, ()) = tokio::join!(evaluator.run_script("deaf\na", true, &mut sink), press);
+    assert_eq!(status, Status::Interrupted);
+    assert_eq!(
+        shown.text,
+        "engine[0-1] has not stopped yet; Ctrl-C again gives up\n\
+         error: engine[0-1] did not stop when it was interrupted\n\
+         hint: %restart kills it and starts it again\n"
+    );
+}
+
+#[tokio::test]
+async fn sources_of_one_input_have_names_of_their_own() {
+    session!(fake, evaluator, shown, Options::interactive());
+    let mut sink = |event| shown.on(event);
+    evaluator.evaluate("a\n@1 b\nc", &mut sink).await;
+    let names: Vec<String> = fake.sources().into_iter().map(|(_, name)| name).collect();
+    assert_eq!(names, ["<all:1>", "<1:1.2>", "<all:1.3>"]);
+}
+
 #[tokio::test]
 async fn a_lost_connection_is_said_with_its_reason() {
     session!(_fake, evaluator, shown, Options::script());
     let mut sink = |event| shown.on(event);
     assert_eq!(evaluator.evaluate("gone", &mut sink).await, Status::Lost);
-    let expected =
-        "error: the connection to the cluster is lost: unplugged\nhint: antiphon status says what is up\n";
+    let expected = "error: the connection to the cluster is lost: unplugged\nhint: antiphon status says what is up\n\
+        warning: engine[0-1] had not answered\n";
     assert_eq!(shown.text, expected);
 }
 

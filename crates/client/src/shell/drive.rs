@@ -8,7 +8,7 @@ use super::{
     streams::Streams,
 };
 use crate::{Answer, ClientError, Event as RequestEvent, Reply};
-use antiphon_protocol::{EngineId, Interruption, Notice, StreamName, Work};
+use antiphon_protocol::{EngineId, Interruption, Notice, StreamName, Work, target::compact};
 use bytes::Bytes;
 use std::{
     future::{Future, pending, poll_fn},
@@ -25,7 +25,7 @@ use tokio::{
 /// How long a statement runs before it is said who still does, and how often then.
 const RUNNING_PERIOD: Duration = Duration::from_secs(1);
 
-/// Statements left in the background at once; one more has to wait for one of them.
+/// Statements left in the background at once; of one more the answers are given up.
 const BACKGROUND_LIMIT: usize = 64;
 
 /// A statement that was left running.
@@ -50,24 +50,25 @@ impl<C: Cluster, L: Local> Evaluator<C, L> {
         sink: &mut dyn Sink,
     ) -> Result<Vec<Answer>, Status> {
         let began = Instant::now();
-        let asked = request.engines().len().max(1);
+        let asked_engines = request.engines().to_vec();
+        let asked = asked_engines.len().max(1);
         let mut answers = Vec::with_capacity(asked);
         let mut streams = Streams::default();
         let mut ticks = interval_at(Instant::now() + RUNNING_PERIOD, RUNNING_PERIOD);
         let mut interrupting: Option<Interrupting<'_>> = None;
         let mut presses = 0;
+        let mut was_told = false;
         let interrupter = self.interrupter.clone();
         loop {
             tokio::select! {
                 biased;
                 () = interrupter.pressed() => {
                     presses += 1;
-                    if presses == 1 {
-                        let what = Interruption::Request(request.id());
-                        interrupting = Some(Box::pin(self.cluster.interrupt(what)));
-                    } else if self.background.len() < BACKGROUND_LIMIT {
+                    if presses > 1 {
                         break;
                     }
+                    let what = Interruption::Request(request.id());
+                    interrupting = Some(Box::pin(self.cluster.interrupt(what)));
                 }
                 event = poll_fn(|cx| request.poll_event(cx)) => match event {
                     None => {
@@ -78,7 +79,14 @@ impl<C: Cluster, L: Local> Evaluator<C, L> {
                     Some(Ok(event)) => on_event(event, asked, &mut answers, &mut streams, sink),
                     Some(Err(error)) => {
                         streams.flush(sink);
-                        return Err(fail(&error, sink));
+                        let status = fail(&error, sink);
+                        let silent = compact(asked_engines.iter().copied().filter(|engine| {
+                            !answers.iter().any(|answer| answer.engine == *engine)
+                        }));
+                        if !silent.is_empty() {
+                            sink.on_event(Event::Warning(format!("engine[{silent}] had not answered")));
+                        }
+                        return Err(status);
                     }
                 },
                 result = optional(&mut interrupting) => {
@@ -92,18 +100,44 @@ impl<C: Cluster, L: Local> Evaluator<C, L> {
                 _ = ticks.tick() => {
                     streams.flush(sink);
                     let waiting = request.waiting();
+                    if presses == 1 && !was_told {
+                        was_told = true;
+                        self.tell_patience(&waiting, sink);
+                    }
                     sink.on_event(Event::Running { waiting, asked, elapsed: began.elapsed() });
                 }
             }
         }
         drop(interrupting);
-        let number = self.number;
-        sink.on_event(Event::Info(format!(
-            "statement {number} is left running in the background; %result {number} shows its answers"
-        )));
         let target = aim.text.clone();
-        self.background.push(Background { number, target, request, answers, streams, began });
+        let number = self.number;
+        self.leave(Background { number, target, request, answers, streams, began }, sink);
         Err(Status::Interrupted)
+    }
+
+    /// An interrupt was sent and has not helped yet.
+    fn tell_patience(&self, waiting: &[EngineId], sink: &mut dyn Sink) {
+        let who = compact(waiting.iter().copied());
+        let then = if self.options.interactive { "leaves it running in the background" } else { "gives up" };
+        sink.on_event(Event::Info(format!("engine[{who}] has not stopped yet; Ctrl-C again {then}")));
+    }
+
+    /// Does not wait for a request any longer. A script's ends with the script.
+    fn leave(&mut self, job: Background<C::Request>, sink: &mut dyn Sink) {
+        let who = compact(job.request.waiting());
+        if !self.options.interactive || self.background.len() >= BACKGROUND_LIMIT {
+            let message = format!("engine[{who}] did not stop when it was interrupted");
+            sink.on_event(Event::Error {
+                message,
+                hint: Some("%restart kills it and starts it again".to_owned()),
+            });
+            return;
+        }
+        let number = job.number;
+        sink.on_event(Event::Info(format!(
+            "statement {number} is left running in the background on engine[{who}]; %result {number} shows its answers"
+        )));
+        self.background.push(job);
     }
 
     /// To be awaited while nothing is evaluated: shows what happens meanwhile. Never ends by itself; safe to drop and call

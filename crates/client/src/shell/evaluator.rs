@@ -53,6 +53,8 @@ pub struct Evaluator<C: Cluster, L> {
     pub(crate) engines_aim: Aim,
     /// The number of the statement that runs, or ran last.
     pub(crate) number: u64,
+    /// How many sources it has run so far: each has a name of its own.
+    parts: u32,
     /// The line of the script on which it begins, from 1.
     pub(crate) line: usize,
     pub(crate) failed: Vec<EngineId>,
@@ -73,6 +75,7 @@ impl<C: Cluster, L: Local> Evaluator<C, L> {
             aim: Aim::all(),
             engines_aim: Aim::all(),
             number: 0,
+            parts: 0,
             line: 1,
             failed: Vec::new(),
             history: History::default(),
@@ -136,8 +139,11 @@ impl<C: Cluster, L: Local> Evaluator<C, L> {
         for piece in script::split(text) {
             let statement = &text[piece.statement];
             let command = parser::parse_statement(statement);
-            if command == Command::Empty {
-                continue;
+            match &command {
+                Command::Empty => continue,
+                // As in any Python script; on engines it would end nothing but the statement.
+                Command::Python(source) if is_farewell_call(source) => break,
+                _ => {}
             }
             self.begin(statement, piece.line);
             let status = self.command(command, sink).await;
@@ -157,6 +163,7 @@ impl<C: Cluster, L: Local> Evaluator<C, L> {
 
     fn begin(&mut self, input: &str, line: usize) {
         self.number += 1;
+        self.parts = 0;
         self.line = line;
         self.history.add_input(self.number, input);
         self.interrupter.clear();
@@ -206,7 +213,9 @@ impl<C: Cluster, L: Local> Evaluator<C, L> {
         want: Want,
         sink: &mut dyn Sink,
     ) -> Result<Answers, Status> {
-        let name = format!("<{}:{}>", aim.text, self.number);
+        self.parts += 1;
+        let part = if self.parts > 1 { format!(".{}", self.parts) } else { String::new() };
+        let name = format!("<{}:{}{part}>", aim.text, self.number);
         // So that tracebacks count lines as the script does.
         let source = "\n".repeat(self.line - 1) + source;
         let work = Work::Execute { want, script: false };
@@ -226,20 +235,28 @@ impl<C: Cluster, L: Local> Evaluator<C, L> {
             vec![self.work_locally(work, segments, sink).await?]
         } else {
             let target = aim.resolved(&self.failed).map_err(|error| refuse_target(&error, sink))?;
-            let request = tokio::select! {
-                biased;
-                request = self.cluster.submit(&target, work, segments) => request,
-                () = self.interrupter.pressed() => {
-                    sink.on_event(Event::Warning("interrupted before the cluster accepted it".to_owned()));
-                    return Err(Status::Interrupted);
-                }
-            };
-            let request = request.map_err(|error| fail(&error, sink))?;
+            let request = self.unless_pressed(self.cluster.submit(&target, work, segments), sink).await?;
             let answers = self.drive(request, aim, sink).await?;
             self.remember_failures(&answers);
             answers
         };
         Ok(Answers { statement: self.number, target: aim.text.clone(), answers, elapsed: began.elapsed() })
+    }
+
+    /// What the cluster answers, unless Ctrl-C comes first or it fails.
+    pub(crate) async fn unless_pressed<T>(
+        &self,
+        answer: impl Future<Output = Result<T, ClientError>>,
+        sink: &mut dyn Sink,
+    ) -> Result<T, Status> {
+        tokio::select! {
+            biased;
+            answer = answer => answer.map_err(|error| fail(&error, sink)),
+            () = self.interrupter.pressed() => {
+                sink.on_event(Event::Warning("interrupted before the cluster answered".to_owned()));
+                Err(Status::Interrupted)
+            }
+        }
     }
 
     fn remember_failures(&mut self, answers: &[Answer]) {
@@ -272,7 +289,11 @@ pub(crate) fn status_of(answers: &Answers) -> Status {
 }
 
 fn is_farewell(source: &str) -> bool {
-    matches!(source.trim(), "exit" | "quit" | "exit()" | "quit()")
+    matches!(source.trim(), "exit" | "quit") || is_farewell_call(source)
+}
+
+fn is_farewell_call(source: &str) -> bool {
+    matches!(source.trim(), "exit()" | "quit()")
 }
 
 /// Says that something was not done because the words were wrong.

@@ -3,53 +3,46 @@
 use crate::shell::{
     Cluster, Evaluator, Event, Local, Sink, Status,
     aim::Aim,
-    evaluator::{fail, refuse, refuse_target},
+    evaluator::{refuse, refuse_target},
     table::Table,
 };
 use antiphon_protocol::{
-    ClusterStatus, EngineId, EngineState, EngineStatus, Interruption, TargetError,
+    ClusterStatus, EngineId, EngineState, EngineStatus, Interruption,
     target::{Candidate, compact},
 };
 
 impl<C: Cluster, L: Local> Evaluator<C, L> {
     pub(super) async fn magic_target(&mut self, args: &str, sink: &mut dyn Sink) -> Status {
-        if args.is_empty() {
-            let text = self.describe(&self.aim.clone()).await;
-            return match text {
-                Ok(text) => {
-                    sink.on_event(Event::Text(text));
-                    Status::Done
-                }
-                Err(status) => status.say(sink),
-            };
-        }
-        let described = match Aim::parse(args) {
-            Ok(aim) => self.describe(&aim).await,
-            Err(error) => return refuse_target(&error, sink),
+        let aim = match self.aim_of(args, &self.aim, sink) {
+            Ok(aim) => aim,
+            Err(status) => return status,
         };
-        match described {
-            Ok(text) => {
-                if let Err(error) = self.set_target(args) {
-                    return refuse_target(&error, sink);
-                }
-                if self.options.interactive {
-                    sink.on_event(Event::Info(format!("target: {text}")));
-                }
-                Status::Done
-            }
-            Err(trouble) => trouble.say(sink),
+        let text = match self.describe(&aim, sink).await {
+            Ok(text) => text,
+            Err(status) => return status,
+        };
+        if args.is_empty() {
+            sink.on_event(Event::Text(text));
+            return Status::Done;
         }
+        if let Err(error) = self.set_target(args) {
+            return refuse_target(&error, sink);
+        }
+        if self.options.interactive {
+            sink.on_event(Event::Info(format!("target: {text}")));
+        }
+        Status::Done
     }
 
     /// A target and the engines it means now.
-    async fn describe(&self, aim: &Aim) -> Result<String, Trouble> {
+    async fn describe(&self, aim: &Aim, sink: &mut dyn Sink) -> Result<String, Status> {
         if aim.is_local() {
             return Ok("local (the shell's own interpreter)".to_owned());
         }
         if aim.target.is_any() {
             return Ok("any (whichever engine is free)".to_owned());
         }
-        let engines = self.meant(aim).await?;
+        let engines = self.meant(aim, sink).await?;
         let count = match engines.len() {
             1 => "1 engine".to_owned(),
             n => format!("{n} engines"),
@@ -63,9 +56,9 @@ impl<C: Cluster, L: Local> Evaluator<C, L> {
     }
 
     /// The engines a target means now, sorted.
-    pub(super) async fn meant(&self, aim: &Aim) -> Result<Vec<EngineId>, Trouble> {
-        let status = self.cluster.status().await.map_err(Trouble::Client)?;
-        let target = aim.resolved(&self.failed).map_err(Trouble::Target)?;
+    pub(super) async fn meant(&self, aim: &Aim, sink: &mut dyn Sink) -> Result<Vec<EngineId>, Status> {
+        let status = self.unless_pressed(self.cluster.status(), sink).await?;
+        let target = aim.resolved(&self.failed).map_err(|error| refuse_target(&error, sink))?;
         let alive = status.engines.iter().filter(|engine| engine.state != EngineState::Dead);
         let candidates: Vec<Candidate<'_>> = alive
             .map(|engine| Candidate {
@@ -75,28 +68,28 @@ impl<C: Cluster, L: Local> Evaluator<C, L> {
                 idle: engine.state == EngineState::Idle,
             })
             .collect();
-        let mut engines = target.resolve(&candidates).map_err(Trouble::Target)?;
+        let mut engines = target.resolve(&candidates).map_err(|error| refuse_target(&error, sink))?;
         engines.sort_unstable();
         Ok(engines)
     }
 
     pub(super) async fn magic_engines(&mut self, sink: &mut dyn Sink) -> Status {
-        match self.cluster.status().await {
+        match self.unless_pressed(self.cluster.status(), sink).await {
             Ok(status) => {
                 sink.on_event(Event::Text(engines_table(&status.engines)));
                 Status::Done
             }
-            Err(error) => fail(&error, sink),
+            Err(status) => status,
         }
     }
 
     pub(super) async fn magic_status(&mut self, sink: &mut dyn Sink) -> Status {
-        match self.cluster.status().await {
+        match self.unless_pressed(self.cluster.status(), sink).await {
             Ok(status) => {
                 sink.on_event(Event::Text(status_text(&status)));
                 Status::Done
             }
-            Err(error) => fail(&error, sink),
+            Err(status) => status,
         }
     }
 
@@ -128,13 +121,13 @@ impl<C: Cluster, L: Local> Evaluator<C, L> {
             Ok(target) => target,
             Err(error) => return refuse_target(&error, sink),
         };
-        match self.cluster.interrupt(Interruption::Engines(target)).await {
+        match self.unless_pressed(self.cluster.interrupt(Interruption::Engines(target)), sink).await {
             Ok(reached) => {
                 let what = if reached == 1 { "statement" } else { "statements" };
                 sink.on_event(Event::Info(format!("{reached} {what} interrupted")));
                 Status::Done
             }
-            Err(error) => fail(&error, sink),
+            Err(status) => status,
         }
     }
 
@@ -155,28 +148,13 @@ impl<C: Cluster, L: Local> Evaluator<C, L> {
             Ok(target) => target,
             Err(error) => return refuse_target(&error, sink),
         };
-        match self.cluster.restart(&target).await {
+        match self.unless_pressed(self.cluster.restart(&target), sink).await {
             Ok(reached) => {
                 let what = if reached == 1 { "engine" } else { "engines" };
                 sink.on_event(Event::Info(format!("{reached} {what} restarted, with empty namespaces")));
                 Status::Done
             }
-            Err(error) => fail(&error, sink),
-        }
-    }
-}
-
-/// Why the engines of a target are not known.
-pub(super) enum Trouble {
-    Client(crate::ClientError),
-    Target(TargetError),
-}
-
-impl Trouble {
-    pub(super) fn say(&self, sink: &mut dyn Sink) -> Status {
-        match self {
-            Trouble::Client(error) => fail(error, sink),
-            Trouble::Target(error) => refuse_target(error, sink),
+            Err(status) => status,
         }
     }
 }
@@ -225,7 +203,7 @@ fn status_text(status: &ClusterStatus) -> String {
             count(EngineState::Starting),
             count(EngineState::Dead)
         ),
-        format!("{} clients, {} requests under way", status.clients, status.requests),
+        format!("clients: {}, requests under way: {}", status.clients, status.requests),
     ];
     for host in &status.hosts {
         let engines = status.engines.iter().filter(|engine| engine.host == host.host);

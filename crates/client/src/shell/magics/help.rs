@@ -31,7 +31,7 @@ const ENTRIES: &[Entry] = &[
         "px",
         "%px [--targets T] stmt",
         "run a statement on the engines",
-        "Also %%px, with the statements on the lines below. --local runs it in the local interpreter too.",
+        "Also %%px, with the statements on the lines below (in a script: up to the next line that begins with %%). --local runs it in the local interpreter too.",
     ),
     entry(
         "autopx",

@@ -7,7 +7,7 @@ use crate::{
     shell::{
         Answers, Cluster, Evaluator, Event, Local, Sink, Status,
         aim::Aim,
-        evaluator::{fail, refuse, refuse_target, status_of},
+        evaluator::{refuse, refuse_target, status_of},
         table::Table,
     },
 };
@@ -198,7 +198,7 @@ impl<C: Cluster, L: Local> Evaluator<C, L> {
             })?
         } else {
             let target = aim.resolved(&self.failed).map_err(|error| refuse_target(&error, sink))?;
-            self.cluster.query(&target, ask, json).await.map_err(|error| fail(&error, sink))?
+            self.unless_pressed(self.cluster.query(&target, ask, json), sink).await?
         };
         answer.map_err(|message| refuse(message, None, sink))
     }
@@ -220,22 +220,27 @@ impl<C: Cluster, L: Local> Evaluator<C, L> {
                 Err(status) => status,
             };
         }
-        let engines = match self.meant(&aim).await {
+        let engines = match self.meant(&aim, sink).await {
             Ok(engines) => engines,
-            Err(trouble) => return trouble.say(sink),
+            Err(status) => return status,
         };
         let mut found = BTreeMap::new();
         for engine in &engines {
             let target = Target::engines([*engine]);
-            match self.cluster.query(&target, Ask::Who, Bytes::from_static(b"{}")).await {
+            let query = self.cluster.query(&target, Ask::Who, Bytes::from_static(b"{}"));
+            // One that does not answer is named, and the others are asked all the same.
+            let query = async {
+                match query.await {
+                    Err(error @ ClientError::Silent { .. }) => Ok(Err(error.to_string())),
+                    answer => answer,
+                }
+            };
+            match self.unless_pressed(query, sink).await {
                 Ok(Ok(json)) => note(&mut found, *engine, &json),
                 Ok(Err(message)) => {
                     sink.on_event(Event::Warning(format!("engine[{engine}] did not say: {message}")));
                 }
-                Err(error @ ClientError::Silent { .. }) => {
-                    sink.on_event(Event::Warning(format!("engine[{engine}]: {error}")));
-                }
-                Err(error) => return fail(&error, sink),
+                Err(status) => return status,
             }
         }
         sink.on_event(Event::Text(who_table(&found, engines.len())));

@@ -158,10 +158,6 @@ def install():
     if _native is not None:
         _native.set_interrupt_callback(_handle)
     _signal.signal(_signal.SIGINT, _handle)
-    # The importer's own frames too: what is raised in its weakref callbacks is lost, and its locks stay half taken.
-    for name in ("_frozen_importlib", "_frozen_importlib_external"):
-        if name in sys.modules:
-            sys.modules[name].ANTIPHON_GUARDED = True
 
 
 def reinstall():

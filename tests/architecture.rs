@@ -59,7 +59,8 @@ fn the_broker_is_pure() {
         .map(|dependency| dependency["name"].as_str().unwrap())
         .collect();
     assert_eq!(dependencies, BTreeSet::from(["antiphon-protocol", "bytes", "thiserror"]));
-    let impure = ["std::time", "Instant", "SystemTime", "HashMap", "HashSet", "std::fs", "std::net", "std::env"];
+    let impure =
+        ["std::time", "Instant", "SystemTime", "HashMap", "HashSet", "std::fs", "std::net", "std::env"];
     for_each_source(&Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/broker/src"), &mut |path, text| {
         for word in impure {
             assert!(!text.contains(word), "{} names {word}", path.display());

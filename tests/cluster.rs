@@ -11,7 +11,7 @@ each_python! {
         home.run(Vec::<&str>::new(), "x + 1\n").expect(0, "[6, 6, 6]\n");
         let status = home.run(["status", "--json"], "");
         let json: serde_json::Value = serde_json::from_str(&status.stdout).expect("status --json prints JSON");
-        assert_eq!(json["engines"].as_array().map(Vec::len), Some(3), "{status:#?}");
+        assert_eq!(json["clusters"][0]["engines"].as_array().map(Vec::len), Some(3), "{status:#?}");
         home.run(["exec", "1/0"], "").expect_error(1, &["engine[0-2] (3): ZeroDivisionError"]);
         home.run(["exec", "-t", "7", "1"], "").expect_error(2, &["engine 7 is not in this cluster (0-2)"]);
         let down = home.run(["down"], "");
@@ -24,7 +24,7 @@ each_python! {
         std::fs::write(home.work().join("job.py"), "import sys\nif __name__ == '__main__':\n    print(sys.argv[1:])\n").unwrap();
         let finished = home.run(["run", "-n", "2", "--python", python, "job.py", "a", "--b"], "");
         assert_eq!(finished.status, Some(0), "{finished:#?}");
-        assert_eq!(finished.stdout, "[0] ['a', '--b']\n[1] ['a', '--b']\n", "{finished:#?}");
+        assert_eq!(sorted_lines(&finished.stdout), ["[0] ['a', '--b']", "[1] ['a', '--b']"], "{finished:#?}");
     }
 
     fn a_hundred_and_twenty_eight_engines_answer(home, python) {

@@ -27,7 +27,10 @@ pub fn cpython() -> Option<String> {
 /// Whether that Python has a package; says so in one line if not.
 pub fn has_package(python: &str, package: &str) -> bool {
     let found = python != "builtin"
-        && Command::new(python).args(["-c", &format!("import {package}")]).output().is_ok_and(|o| o.status.success());
+        && Command::new(python)
+            .args(["-c", &format!("import {package}")])
+            .output()
+            .is_ok_and(|o| o.status.success());
     if !found && python != "builtin" {
         eprintln!("passed over: {python} has no {package}");
     }
@@ -38,6 +41,13 @@ pub fn has_package(python: &str, package: &str) -> bool {
 #[track_caller]
 pub fn script(home: &Home, python: &str, engines: u32, text: &str) -> Finished {
     home.run(["--python", python, "-n", &engines.to_string()], text)
+}
+
+/// Lines in a fixed order: engines print when they get to it.
+pub fn sorted_lines(text: &str) -> Vec<&str> {
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.sort_unstable();
+    lines
 }
 
 /// What a test expects of a finished command; failures print everything it said.

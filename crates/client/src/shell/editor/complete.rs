@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn magics_and_targets_complete() {
-        assert_eq!(at_end("%ta"), Some((1, vec!["target".into()])));
+        assert_eq!(at_end("%tar"), Some((1, vec!["target".into()])));
         assert_eq!(at_end("%%ti"), Some((2, vec!["time".into(), "timeit".into()])));
         assert_eq!(at_end("@lo"), Some((1, vec!["local".into()])));
         assert_eq!(at_end("@0,!id"), Some((4, vec!["idle".into()])));

@@ -134,6 +134,7 @@ pub struct ExecArgs {
 }
 
 #[derive(Args, Debug)]
+#[command(override_usage = "antiphon run [OPTIONS] <SCRIPT> [ARG]...")]
 pub struct RunArgs {
     #[command(flatten)]
     pub cluster: ClusterArgs,
@@ -143,12 +144,11 @@ pub struct RunArgs {
     /// One JSON object on standard output
     #[arg(long)]
     pub json: bool,
-    /// The script; `-` reads it from standard input
-    #[arg(value_name = "SCRIPT")]
-    pub script: PathBuf,
-    /// Its `sys.argv[1:]`
-    #[arg(value_name = "ARG", trailing_var_arg = true, allow_hyphen_values = true)]
-    pub args: Vec<String>,
+    /// The script (`-` reads it from standard input) and its `sys.argv[1:]`
+    // One list: what follows the script is the script's, even where it looks like an option of ours.
+    #[arg(value_names = ["SCRIPT", "ARG"], num_args = 1.., required = true)]
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub script: Vec<String>,
 }
 
 #[derive(Args, Debug)]
@@ -254,7 +254,8 @@ mod tests {
         let cli = Cli::try_parse_from(["antiphon", "run", "-n", "2", "s.py", "-n", "7", "--json"]).unwrap();
         let Some(Command::Run(run)) = cli.command else { unreachable!() };
         assert_eq!((run.cluster.n, run.json), (Some(2), false));
-        assert_eq!(run.args, ["-n", "7", "--json"]);
+        assert_eq!(run.script, ["s.py", "-n", "7", "--json"]);
+        assert!(Cli::try_parse_from(["antiphon", "run", "-n", "2"]).is_err());
     }
 
     #[test]

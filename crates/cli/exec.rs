@@ -3,12 +3,12 @@
 use crate::{
     args::{ExecArgs, RunArgs},
     attach::{Attached, Need},
-    error::{Failure, Outcome},
+    error::{Failure, Outcome, Status},
     screen::Screen,
     session::{self, Script},
 };
 use antiphon_client::shell::{Evaluator, Options};
-use std::{io::Read, path::Path};
+use std::io::Read;
 
 /// `antiphon exec`
 pub async fn run(args: ExecArgs) -> Outcome {
@@ -21,9 +21,11 @@ pub async fn run(args: ExecArgs) -> Outcome {
 
 /// `antiphon run`
 pub async fn run_script(args: RunArgs) -> Outcome {
-    let source = read(&args.script)?;
-    let argv: Vec<String> =
-        std::iter::once(args.script.display().to_string()).chain(args.args.iter().cloned()).collect();
+    let argv = args.script;
+    let Some(path) = argv.first() else {
+        return Err(Failure::new(Status::Usage, "run what?"));
+    };
+    let source = read(path)?;
     let (attached, local) = Attached::new(&args.cluster, "run", Need::Engines).await?;
     let mut shell = Evaluator::new(attached.client.clone(), local, Options::script());
     let mut screen = Screen::script(args.json);
@@ -37,12 +39,11 @@ pub async fn run_script(args: RunArgs) -> Outcome {
     attached.during(session::guard(interrupter, closed, work)).await
 }
 
-fn read(script: &Path) -> Result<Vec<u8>, Failure> {
-    if script == Path::new("-") {
+fn read(path: &str) -> Result<Vec<u8>, Failure> {
+    if path == "-" {
         return read_stdin();
     }
-    std::fs::read(script)
-        .map_err(|error| Failure::system(format!("could not read the script {}", script.display()), &error))
+    std::fs::read(path).map_err(|error| Failure::system(format!("could not read the script {path}"), &error))
 }
 
 fn read_stdin() -> Result<Vec<u8>, Failure> {

@@ -211,3 +211,6 @@ fn running(waiting: &[EngineId], asked: usize, elapsed: Duration) -> String {
         compact(waiting.iter().copied())
     )
 }
+
+#[cfg(test)]
+mod tests;

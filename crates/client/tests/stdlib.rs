@@ -23,10 +23,8 @@ print(json.dumps(lines))
 
 #[test]
 fn the_splitter_agrees_with_python() {
-    let python = find(&PythonChoice::Auto).expect("a Python");
-    if python.builtin {
-        return; // its library is frozen: there are no files
-    }
+    // Without Python, or with the built-in one whose library is frozen, there are no files to look at.
+    let Some(python) = find(&PythonChoice::Auto).ok().filter(|python| !python.builtin) else { return };
     let output = Command::new(&python.program).args(["-c", LIST]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let files: BTreeMap<String, Vec<usize>> = serde_json::from_slice(&output.stdout).unwrap();

@@ -104,7 +104,8 @@ pub struct DownArgs {
     #[arg(long, value_name = "NAME", env = "ANTIPHON_CLUSTER", default_value = "default")]
     pub cluster: ClusterName,
     /// Every cluster of this user on this machine, and what dead ones left
-    #[arg(long, conflicts_with = "cluster")]
+    // No conflict with the name, which may come from the environment.
+    #[arg(long)]
     pub all: bool,
 }
 
@@ -181,8 +182,8 @@ pub struct EnginesArgs {
     /// The cluster to join, by name
     #[arg(long, value_name = "NAME", env = "ANTIPHON_CLUSTER", default_value = "default")]
     pub cluster: ClusterName,
-    /// The connection file (host.json) of the cluster to join
-    #[arg(long, value_name = "FILE", conflicts_with = "cluster")]
+    /// The connection file (host.json) of the cluster to join, instead of its name
+    #[arg(long, value_name = "FILE")]
     pub connect: Option<PathBuf>,
     /// This machine's name, for host:NAME [default: its host name]
     #[arg(long, value_name = "NAME")]

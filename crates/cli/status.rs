@@ -24,9 +24,13 @@ pub async fn run(args: StatusArgs) -> Outcome {
     for folder in folders.iter().filter(|folder| matches!(folder.state(), FolderState::Up { .. })) {
         found.push(ask(folder).await?);
     }
-    for status in &found {
-        let text = if args.json { format!("{}\n", json(status)) } else { describe(status) };
-        output::write(text.as_bytes())?;
+    if args.json {
+        let clusters: Vec<Value> = found.iter().map(json).collect();
+        output::line(&json!({ "kind": "status", "clusters": clusters }).to_string())?;
+    } else {
+        for status in &found {
+            output::write(describe(status).as_bytes())?;
+        }
     }
     match (found.is_empty(), args.cluster) {
         (false, _) => Ok(Status::Well),
@@ -43,7 +47,7 @@ async fn ask(folder: &Folder) -> Result<ClusterStatus, Failure> {
     Ok(client.status().await?)
 }
 
-/// One object a cluster; `docs/json.md` documents it.
+/// A cluster as an object; `docs/json.md` documents it.
 fn json(status: &ClusterStatus) -> Value {
     let engine = |one: &EngineStatus| {
         let packages: Map<String, Value> =
@@ -57,7 +61,7 @@ fn json(status: &ClusterStatus) -> Value {
     };
     let host = |one: &HostStatus| json!({ "name": one.info.name, "pid": one.info.pid, "engines": one.info.engines, "labels": one.info.labels });
     json!({
-        "kind": "status", "cluster": status.cluster, "antiphon": status.version, "pid": status.pid,
+        "cluster": status.cluster, "antiphon": status.version, "pid": status.pid,
         "uptime_ms": status.uptime_ms, "clients": status.clients.saturating_sub(1), "requests": status.requests,
         "hosts": status.hosts.iter().map(host).collect::<Vec<_>>(),
         "engines": status.engines.iter().map(engine).collect::<Vec<_>>(),

@@ -3,14 +3,17 @@
 use crate::{
     args::{UpArgs, engines_or_default},
     attach::{as_option, find_python},
-    error::{Failure, Outcome, cluster_option},
+    error::{Failure, Outcome, Status, cluster_option},
     output,
     own::{OwnCluster, Plan, connect},
 };
 use antiphon_launch::{Folder, FolderState, LaunchError, state_root};
 use antiphon_protocol::ClusterStatus;
+use tokio::signal::unix::{SignalKind, signal};
 
 pub async fn run(args: UpArgs) -> Outcome {
+    // From here on Ctrl-C is taken where the daemons can be ended: they would outlive this process.
+    let mut interrupt = signal(SignalKind::interrupt())?;
     let folder = Folder::new(&state_root()?, args.cluster.clone());
     if let FolderState::Up { pid } = folder.state() {
         let pid = Some(pid).filter(|pid| *pid != 0);
@@ -29,8 +32,8 @@ pub async fn run(args: UpArgs) -> Outcome {
         own.populate(&plan, &client).await
     };
     let interrupted = async {
-        let _ = tokio::signal::ctrl_c().await;
-        Failure::new(crate::error::Status::Interrupted, "interrupted: the cluster is not up")
+        let _ = interrupt.recv().await;
+        Failure::new(Status::Interrupted, "interrupted: the cluster is not up")
     };
     let populated = tokio::select! {
         populated = populated => populated,

@@ -2,7 +2,7 @@
 
 use crate::{
     Answer, ClientError, Event, Pickled, Reply, Request,
-    link::{self, Link},
+    link::{self, Link, Reader},
 };
 use antiphon_protocol::{
     Ask, ClientId, ClientToController, ClusterStatus, ControllerToClient, EngineStatus, Interruption, Lane,
@@ -12,7 +12,7 @@ use antiphon_protocol::{
 use antiphon_transport::{Address, Connected};
 use bytes::Bytes;
 use std::{future::poll_fn, sync::Arc, time::Duration};
-use tokio::{sync::broadcast, task::AbortHandle};
+use tokio::sync::broadcast;
 
 /// How long a question that the controller answers itself may take. It never computes; a swamped machine may be slow.
 const STATUS_DEADLINE: Duration = Duration::from_secs(10);
@@ -24,22 +24,13 @@ const QUERY_DEADLINE: Duration = Duration::from_secs(5);
 /// where hundreds do so at once.
 const RESTART_DEADLINE: Duration = Duration::from_secs(120);
 
-/// A connection to a cluster. Clones share it; it ends with the last one.
+/// A connection to a cluster. Clones share it; it ends with the last one and the last of its requests.
 #[derive(Clone, Debug)]
 pub struct Client {
     link: Arc<Link>,
     cluster: String,
     id: Option<ClientId>,
-    _reader: Arc<Reader>,
-}
-
-#[derive(Debug)]
-struct Reader(AbortHandle);
-
-impl Drop for Reader {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+    reader: Arc<Reader>,
 }
 
 /// How a statement is to be run.
@@ -76,7 +67,7 @@ impl Client {
         };
         let link = Arc::new(Link::new(sender));
         let reader = tokio::spawn(link::read(receiver, link.clone())).abort_handle();
-        Ok(Client { link, cluster, id, _reader: Arc::new(Reader(reader)) })
+        Ok(Client { link, cluster, id, reader: Arc::new(Reader(reader)) })
     }
 
     /// The cluster's name.
@@ -119,7 +110,7 @@ impl Client {
         let accepted = poll_fn(|cx| inbox.poll_accepted(cx)).await;
         std::mem::forget(guard);
         let engines = accepted.inspect_err(|_| self.link.forget(request))?;
-        Ok(Request::new(request, engines, inbox, self.link.clone()))
+        Ok(Request::new(request, engines, inbox, self.link.clone(), self.reader.clone()))
     }
 
     /// Binds `name` to a value on the target's engines.
@@ -237,7 +228,8 @@ impl Client {
         self.link.lost().await
     }
 
-    /// Output of requests whose answers are all in or not awaited any more: what threads they started still print.
+    /// Output of requests whose answers are all in or not awaited any more: what threads they started still print. For one
+    /// caller at a time. Until the first call such output is thrown away.
     pub async fn late_output(&self) -> Result<Event, ClientError> {
         let event = poll_fn(|cx| self.link.stray().poll_event(cx)).await?;
         if let Event::Stream { engine, text, .. } = &event {

@@ -17,7 +17,10 @@ use std::{
     },
     time::Duration,
 };
-use tokio::sync::{broadcast, oneshot, watch};
+use tokio::{
+    sync::{broadcast, oneshot, watch},
+    task::AbortHandle,
+};
 
 /// Consumed output is reported in portions of this size: an eighth of the window, so that an engine hardly ever waits
 /// and a flood costs few messages.
@@ -246,6 +249,16 @@ impl Link {
             // Its asker gave up.
             (None, _) => {}
         }
+    }
+}
+
+/// The task that reads; it ends when nobody can be told any more what it read.
+#[derive(Debug)]
+pub(crate) struct Reader(pub(crate) AbortHandle);
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

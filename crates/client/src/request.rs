@@ -1,6 +1,10 @@
 //! A request under way: its events as they come, or all its answers at once.
 
-use crate::{Answer, ClientError, Event, inbox::Inbox, link::Link};
+use crate::{
+    Answer, ClientError, Event,
+    inbox::Inbox,
+    link::{Link, Reader},
+};
 use antiphon_protocol::{EngineId, RequestId};
 use std::{
     future::poll_fn,
@@ -17,13 +21,20 @@ pub struct Request {
     left: usize,
     inbox: Arc<Inbox>,
     link: Arc<Link>,
+    _reader: Arc<Reader>,
 }
 
 impl Request {
-    pub(crate) fn new(id: RequestId, engines: Vec<EngineId>, inbox: Arc<Inbox>, link: Arc<Link>) -> Request {
+    pub(crate) fn new(
+        id: RequestId,
+        engines: Vec<EngineId>,
+        inbox: Arc<Inbox>,
+        link: Arc<Link>,
+        reader: Arc<Reader>,
+    ) -> Request {
         // A farmed request names no engines and gets one answer.
         let left = engines.len().max(1);
-        Request { id, engines, answered: vec![false; left], left, inbox, link }
+        Request { id, engines, answered: vec![false; left], left, inbox, link, _reader: reader }
     }
 
     /// Its name on this connection.

@@ -261,6 +261,25 @@ async fn a_submission_that_is_given_up_is_interrupted() {
 }
 
 #[tokio::test]
+async fn a_request_outlives_its_client() {
+    let (client, mut controller) = connected().await;
+    let target = Target::all();
+    let submitted = client.execute(&target, "1", ExecuteOptions::default());
+    let played = async {
+        let (request, ..) = controller.hears_submit().await;
+        controller.accepts(request, &[0]).await;
+        request
+    };
+    let (request, id) = tokio::join!(submitted, played);
+    drop(client);
+    controller.answers(id, 0, 0, "still").await;
+    let answers = timeout(Duration::from_secs(10), request.unwrap().answers()).await.expect("an answer");
+    assert_eq!(reprs(&answers.unwrap()), ["still"]);
+    let end = timeout(Duration::from_secs(10), controller.receiver.recv()).await.expect("an end");
+    assert!(end.unwrap().is_none(), "the connection ends with the last request");
+}
+
+#[tokio::test]
 async fn values_and_losses_arrive_as_they_are() {
     let (client, mut controller) = connected().await;
     let played = async {

@@ -116,28 +116,17 @@ impl Attached {
 
     /// Does `work`, then ends the cluster if it is our own. If one of its daemons dies meanwhile, says so.
     pub async fn during(self, work: impl Future<Output = Outcome>) -> Outcome {
-        let work = async {
-            match work.await {
-                // That the cluster is lost is what the statement saw; how, its daemons tell.
-                Ok(Status::Lost) => Err(None),
-                outcome => outcome.map_err(Some),
-            }
-        };
         let Attached { client, mut own, .. } = self;
         let outcome = match &mut own {
-            None => work.await.map_err(|failure| failure.ok_or(Status::Lost)),
-            Some(own) => either(own, work).await,
+            None => work.await,
+            Some(own) => while_alive(own, work).await,
         };
         drop(client);
         let ended = match own {
             Some(own) => own.end().await,
             None => Ok(()),
         };
-        match outcome {
-            Ok(status) => ended.map(|()| status),
-            Err(Ok(failure)) => Err(failure),
-            Err(Err(status)) => Ok(status),
-        }
+        outcome.and_then(|status| ended.map(|()| status))
     }
 
     /// Waits for something that needs the cluster to stay up, and ends the cluster if that fails.
@@ -161,22 +150,24 @@ impl Attached {
     }
 }
 
-/// `work`'s outcome, or how a daemon died before it ended, or just before.
-async fn either(
-    own: &mut OwnCluster,
-    work: impl Future<Output = Result<Status, Option<Failure>>>,
-) -> Result<Status, Result<Failure, Status>> {
-    tokio::pin!(work);
-    tokio::select! {
+/// `work`'s outcome; or how a daemon died before it ended, or just before: how the cluster was lost, its daemons know
+/// better than who saw the connection end.
+async fn while_alive(own: &mut OwnCluster, work: impl Future<Output = Outcome>) -> Outcome {
+    let outcome = tokio::select! {
         biased;
-        outcome = &mut work => match outcome {
-            Err(None) => match timeout(AFTERMATH, own.death()).await {
-                Ok(error) => Err(Ok(error.into())),
-                Err(_) => Err(Err(Status::Lost)),
-            },
-            outcome => outcome.map_err(|failure| failure.ok_or(Status::Lost)),
-        },
-        error = own.death() => Err(Ok(error.into())),
+        outcome = work => outcome,
+        error = own.death() => return Err(error.into()),
+    };
+    let is_lost = match &outcome {
+        Ok(status) => *status == Status::Lost,
+        Err(failure) => failure.status == Status::Lost,
+    };
+    if !is_lost {
+        return outcome;
+    }
+    match timeout(AFTERMATH, own.death()).await {
+        Ok(error) => Err(error.into()),
+        Err(_) => outcome,
     }
 }
 

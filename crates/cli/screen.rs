@@ -108,6 +108,14 @@ impl Screen {
     }
 }
 
+impl Drop for Screen {
+    /// What comes next on the terminal, an error perhaps, begins on a line of its own.
+    fn drop(&mut self) {
+        self.above = None;
+        self.settle();
+    }
+}
+
 impl Sink for Screen {
     fn on_event(&mut self, event: Event) {
         let rendered = self.view.render(&event);

@@ -8,9 +8,12 @@ use crate::{
     screen::Screen,
     session::{self, Script, Shell},
 };
-use antiphon_client::shell::{
-    Evaluator, LazyInterpreter, Options, Status as ShellStatus,
-    editor::{Editor, EditorConfig, EditorEvent, Prompt},
+use antiphon_client::{
+    Client,
+    shell::{
+        Evaluator, LazyInterpreter, Options, Status as ShellStatus,
+        editor::{Editor, EditorConfig, EditorEvent, Prompt},
+    },
 };
 use antiphon_protocol::ClusterStatus;
 use std::{
@@ -59,7 +62,7 @@ async fn interact(attached: Attached, local: LazyInterpreter) -> Outcome {
     let client = attached.client.clone();
     let work = async {
         loop {
-            let Some(input) = type_in(&mut editor, &mut shell, &mut screen).await? else {
+            let Some(input) = type_in(&client, &mut editor, &mut shell, &mut screen).await? else {
                 return Ok(Status::Well);
             };
             screen.running();
@@ -80,6 +83,7 @@ async fn interact(attached: Attached, local: LazyInterpreter) -> Outcome {
 
 /// One statement, typed; `None` if the user leaves. What happens meanwhile is shown above it.
 async fn type_in(
+    client: &Client,
     editor: &mut Editor,
     shell: &mut Shell,
     screen: &mut Screen,
@@ -89,6 +93,7 @@ async fn type_in(
     loop {
         let event = tokio::select! {
             event = editor.event() => event,
+            error = client.lost() => return Err(error.into()),
             () = shell.idle(screen) => continue,
         };
         match event {

@@ -19,7 +19,7 @@ use rustyline::{
     history::FileHistory,
 };
 use std::{
-    io,
+    io::{self, IsTerminal, Write},
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError, mpsc as blocking},
     time::Duration,
@@ -39,7 +39,10 @@ const COMPLETE_DEADLINE: Duration = Duration::from_millis(700);
 /// Messages that wait to be printed above the prompt; a background flood waits for the terminal.
 const NOTES_LIMIT: usize = 256;
 
-/// Where the first `…` of a candidate list asks before it scrolls.
+/// Ends the paste mode that the line editor had switched on, and the line.
+const LEAVE_LINE: &str = "\x1b[?2004l\n";
+
+/// Candidates that are listed without asking first.
 const CANDIDATES_WITHOUT_ASKING: usize = 120;
 
 type Rustyline = rustyline::Editor<EditorHelper, FileHistory>;
@@ -140,6 +143,8 @@ pub struct Editor {
     notes: Option<Notes>,
     /// The terminal's settings before.
     found: Option<rustix::termios::Termios>,
+    /// A line is being edited.
+    reading: bool,
 }
 
 impl Editor {
@@ -162,11 +167,12 @@ impl Editor {
                 }
             }
         })?;
-        Ok(Editor { prompts, events, notes, found })
+        Ok(Editor { prompts, events, notes, found, reading: false })
     }
 
     /// Asks for the next statement; it comes as an event.
-    pub fn read(&self, prompt: Prompt) {
+    pub fn read(&mut self, prompt: Prompt) {
+        self.reading = true;
         // The one place in the queue is free: a statement is asked for only after the last one came.
         let _ = self.prompts.try_send(prompt);
     }
@@ -174,7 +180,9 @@ impl Editor {
     /// The next event. Safe to drop and call again.
     pub async fn event(&mut self) -> EditorEvent {
         let lost = || EditorEvent::Failed("the line editor ended".to_owned());
-        self.events.recv().await.unwrap_or_else(lost)
+        let event = self.events.recv().await.unwrap_or_else(lost);
+        self.reading = matches!(event, EditorEvent::Check { .. } | EditorEvent::Complete { .. });
+        event
     }
 
     /// A way to print above the prompt; none on a terminal where that cannot be done.
@@ -189,6 +197,9 @@ impl Drop for Editor {
         if let Some(found) = &self.found {
             let stdin = io::stdin();
             let _ = rustix::termios::tcsetattr(&stdin, rustix::termios::OptionalActions::Now, found);
+            if self.reading && io::stdout().is_terminal() {
+                let _ = io::stdout().write_all(LEAVE_LINE.as_bytes()).and_then(|()| io::stdout().flush());
+            }
         }
     }
 }

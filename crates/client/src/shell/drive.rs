@@ -79,14 +79,7 @@ impl<C: Cluster, L: Local> Evaluator<C, L> {
                     Some(Ok(event)) => on_event(event, asked, &mut answers, &mut streams, sink),
                     Some(Err(error)) => {
                         streams.flush(sink);
-                        let status = fail(&error, sink);
-                        let silent = compact(asked_engines.iter().copied().filter(|engine| {
-                            !answers.iter().any(|answer| answer.engine == *engine)
-                        }));
-                        if !silent.is_empty() {
-                            sink.on_event(Event::Warning(format!("engine[{silent}] had not answered")));
-                        }
-                        return Err(status);
+                        return Err(fail_midway(&error, &asked_engines, &answers, sink));
                     }
                 },
                 result = optional(&mut interrupting) => {
@@ -234,6 +227,17 @@ impl<C: Cluster, L: Local> Evaluator<C, L> {
             }
         }
     }
+}
+
+/// The connection was lost in the middle: says so, and who had not answered.
+fn fail_midway(error: &ClientError, asked: &[EngineId], answers: &[Answer], sink: &mut dyn Sink) -> Status {
+    let status = fail(error, sink);
+    let is_silent = |engine: &EngineId| !answers.iter().any(|answer| answer.engine == *engine);
+    let silent = compact(asked.iter().copied().filter(is_silent));
+    if !silent.is_empty() {
+        sink.on_event(Event::Warning(format!("engine[{silent}] had not answered")));
+    }
+    status
 }
 
 /// Presses of Ctrl-C after which a local interpreter that does not react is ended.

@@ -110,7 +110,8 @@ fn an_interrupt_right_behind_its_task_hits_it() {
 #[test]
 fn questions_are_answered_while_it_is_busy() {
     Controller::run(1, |mut controller| async move {
-        let task = controller.begin(0, "abcdef = 1\nwhile True: pass").await;
+        controller.execute(0, "abcdef = 1").await;
+        let task = controller.begin(0, "while True: pass").await;
         let query = TaskId(1000);
         let json = Bytes::from(r#"{"code": "abcd", "cursor": 4}"#);
         controller

@@ -264,3 +264,41 @@ fn processes() -> Finding {
         None => Finding::ok("limits", "any number of processes"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_state_folder_open_to_others_fails_with_the_command_that_closes_it() {
+        let home = tempfile::tempdir().unwrap();
+        let root = home.path().join("antiphon");
+        assert_eq!(state(&root).grade, Grade::Ok);
+        fs::create_dir(&root).unwrap();
+        fs::set_permissions(&root, fs::Permissions::from_mode(0o755)).unwrap();
+        let finding = state(&root);
+        assert_eq!(finding.grade, Grade::Fail);
+        assert_eq!(finding.advice, Some(format!("chmod go= '{}'", root.display())));
+    }
+
+    #[test]
+    fn a_deep_state_folder_is_a_warning() {
+        assert_eq!(socket(Path::new("/home/user/.local/state/antiphon")).grade, Grade::Ok);
+        assert_eq!(socket(Path::new(&format!("/{}", "d".repeat(100)))).grade, Grade::Warn);
+    }
+
+    #[tokio::test]
+    async fn a_dead_cluster_is_found_and_named() {
+        let root = tempfile::tempdir().unwrap();
+        fs::set_permissions(root.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        Folder::new(root.path(), "night".parse().unwrap()).create().unwrap();
+        let findings = clusters(root.path()).await;
+        let lines: Vec<String> = findings.iter().map(Finding::line).collect();
+        assert!(
+            lines[0].contains("night is gone") && lines[0].contains("antiphon down --cluster night"),
+            "{lines:?}"
+        );
+    }
+}

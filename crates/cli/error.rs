@@ -137,7 +137,7 @@ impl From<LaunchError> for Failure {
             LaunchError::Died { .. } | LaunchError::NotReady { .. } | LaunchError::WillNotEnd { .. } => {
                 Status::Lost
             }
-            LaunchError::NotUp { .. } => Status::Lost,
+            LaunchError::NotUp { .. } | LaunchError::Starting { .. } => Status::Lost,
             _ => Status::Usage,
         };
         let mut failure = Failure::of(status, &error);

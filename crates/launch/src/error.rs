@@ -58,6 +58,12 @@ pub enum LaunchError {
         /// Which.
         name: String,
     },
+    /// Its controller lives but does not listen yet.
+    #[error("the cluster {name} is still starting")]
+    Starting {
+        /// Which.
+        name: String,
+    },
     /// The system refused a process or a pipe.
     #[error("could not {doing}")]
     System {

@@ -120,7 +120,12 @@ impl Folder {
     /// How clients reach the cluster, if it is up.
     pub fn connection(&self) -> Result<Connection, LaunchError> {
         match self.state() {
-            FolderState::Up { .. } => Connection::read(&self.client_file()),
+            FolderState::Up { .. } => match Connection::read(&self.client_file()) {
+                Err(LaunchError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                    Err(LaunchError::Starting { name: self.name.to_string() })
+                }
+                read => read,
+            },
             FolderState::Absent | FolderState::Stale => {
                 Err(LaunchError::NotUp { name: self.name.to_string() })
             }

@@ -19,6 +19,7 @@ fn a_cluster_is_absent_then_up_then_absent() {
     assert_eq!(folder.state(), FolderState::Absent);
     assert!(matches!(folder.connection(), Err(LaunchError::NotUp { .. })));
     let claim = folder.claim().unwrap();
+    assert!(matches!(folder.connection(), Err(LaunchError::Starting { .. })));
     claim.publish("0.1.0").unwrap();
     assert_eq!(folder.state(), FolderState::Up { pid: std::process::id() });
     let connection = folder.connection().unwrap();

@@ -10,5 +10,6 @@ mod common;
 mod deaths;
 mod hostile;
 mod language;
+mod python_side;
 mod script;
 mod values;

@@ -17,10 +17,10 @@ VERSION = (sys.implementation.name, sys.version_info[:2])
 _sent = weakref.WeakValueDictionary()  # identity of a class that came from elsewhere: the class
 _identity = weakref.WeakKeyDictionary()
 _busy = {}
-# What every class gets anew; the last two appear when they are first asked for.
+# What every class gets anew, or what appears when it is first asked for (`__slotnames__`, annotations).
 _skip = frozenset(
     "__dict__ __weakref__ __module__ __qualname__ __firstlineno__ __static_attributes__ __slotnames__ "
-    "__annotations_cache__".split()
+    "__annotations__ __annotations_cache__ __annotate_func__ __annotate__ __classdictcell__".split()
 )
 
 
@@ -117,9 +117,15 @@ def contents(cell):
 
 
 def annotations_of(thing):
-    """Annotations, where they can be evaluated."""
+    """Annotations; where they cannot be evaluated, their text, as Python 3.14 can give it."""
     try:
         return dict(thing.__annotations__)
+    except Exception:
+        pass
+    try:
+        import annotationlib
+
+        return annotationlib.get_annotations(thing, format=annotationlib.Format.STRING)
     except Exception:
         return {}
 
@@ -234,6 +240,9 @@ def reduce_class(kind):
         if name == "_abc_impl" or (isinstance(value, types.GetSetDescriptorType)):
             continue
         state[name] = value
+    if "__annotations__" in kind.__dict__ or "__annotate_func__" in kind.__dict__:
+        # Evaluated: from Python 3.14 on they are a function that holds on to the whole body of the class.
+        state["__annotations__"] = annotations_of(kind)
     mark = _identity.get(kind) or fingerprint(kind)
     shell = (type(kind), kind.__name__, kind.__bases__, kind.__qualname__, kind.__module__, slots, mark)
     return make_class, shell, state, None, None, fill_class

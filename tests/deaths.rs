@@ -106,6 +106,10 @@ fn the_shell_is_usable_while_it_stays_open() {
     let mut shell = open_shell(&home, &python, 2);
     shell.close_stdin();
     let finished = shell.finish();
-    assert_eq!((finished.status, sorted_lines(&finished.stdout)), (Some(0), vec!["[0] up", "[1] up"]), "{finished:#?}");
+    assert_eq!(
+        (finished.status, sorted_lines(&finished.stdout)),
+        (Some(0), vec!["[0] up", "[1] up"]),
+        "{finished:#?}"
+    );
     home.assert_nothing_left();
 }

@@ -364,7 +364,7 @@ async fn a_script_that_keeps_going_ends_with_the_worst() {
         ("die\na\nboom", Status::Lost, 3),
         ("gone\na", Status::Lost, 1),
         ("%exit\na", Status::Leave, 0),
-        ("a\nexit()\nb", Status::Done, 1),
+        ("a\nexit()\nb", Status::Done, 3),
     ];
     for (script, expected, ran) in table {
         session!(fake, evaluator, shown, Options::script());
@@ -372,6 +372,16 @@ async fn a_script_that_keeps_going_ends_with_the_worst() {
         assert_eq!(evaluator.run_script(script, true, &mut sink).await, expected, "{script}");
         assert_eq!(fake.sources().len(), ran, "{script}");
     }
+}
+
+#[tokio::test]
+async fn a_press_that_hits_no_statement_ends_a_script_too() {
+    session!(fake, evaluator, shown, Options::script());
+    evaluator.interrupter().press();
+    let mut sink = |event| shown.on(event);
+    assert_eq!(evaluator.run_script("a\nb\n", true, &mut sink).await, Status::Interrupted);
+    assert!(fake.sources().len() <= 1, "{:?}", fake.sources());
+    assert!(shown.text.contains("interrupt"), "{}", shown.text);
 }
 
 #[tokio::test]

@@ -121,9 +121,12 @@ impl Home {
         let mark = [MARK.as_bytes(), b"=", self.path().as_os_str().as_encoded_bytes()].concat();
         let mut found = Vec::new();
         for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+                continue;
+            };
             let Ok(environ) = fs::read(entry.path().join("environ")) else { continue };
-            if environ.split(|&byte| byte == 0).any(|variable| variable == mark) && pid != std::process::id() {
+            if environ.split(|&byte| byte == 0).any(|variable| variable == mark) && pid != std::process::id()
+            {
                 let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
                 found.push((pid, String::from_utf8_lossy(&line).replace('\0', " ")));
             }
@@ -141,7 +144,11 @@ impl Home {
             if processes.is_empty() && sockets.is_empty() {
                 return;
             }
-            assert!(start.elapsed() < Duration::from_secs(15), "left behind: {processes:?} {sockets:?}\n{}", self.logs());
+            assert!(
+                start.elapsed() < Duration::from_secs(15),
+                "left behind: {processes:?} {sockets:?}\n{}",
+                self.logs()
+            );
             thread::sleep(LOOK_INTERVAL);
         }
     }

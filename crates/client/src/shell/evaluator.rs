@@ -122,6 +122,7 @@ impl<C: Cluster, L: Local> Evaluator<C, L> {
             return Status::Done;
         }
         self.begin(input, 1);
+        self.interrupter.clear();
         self.catch_up(sink).await;
         for command in commands {
             let status = self.command(command, sink).await;
@@ -139,14 +140,12 @@ impl<C: Cluster, L: Local> Evaluator<C, L> {
         for piece in script::split(text) {
             let statement = &text[piece.statement];
             let command = parser::parse_statement(statement);
-            match &command {
-                Command::Empty => continue,
-                // As in any Python script; on engines it would end nothing but the statement.
-                Command::Python(source) if is_farewell_call(source) => break,
-                _ => {}
+            if command == Command::Empty {
+                continue;
             }
             self.begin(statement, piece.line);
             let status = self.command(command, sink).await;
+            let status = self.seen_press(status, piece.line, sink);
             worst = worst.max(status);
             let goes_on = match status {
                 Status::Done => true,
@@ -161,12 +160,22 @@ impl<C: Cluster, L: Local> Evaluator<C, L> {
         worst
     }
 
+    /// A press between two statements of a script, or one that a statement outran, ends the script as well.
+    fn seen_press(&self, status: Status, line: usize, sink: &mut dyn Sink) -> Status {
+        if self.interrupter.total() == 0 || status >= Status::Interrupted {
+            return status;
+        }
+        let message =
+            format!("KeyboardInterrupt: the script was interrupted after its statement in line {line}");
+        sink.on_event(Event::Error { message, hint: None });
+        Status::Interrupted
+    }
+
     fn begin(&mut self, input: &str, line: usize) {
         self.number += 1;
         self.parts = 0;
         self.line = line;
         self.history.add_input(self.number, input);
-        self.interrupter.clear();
     }
 
     pub(crate) async fn command(&mut self, command: Command, sink: &mut dyn Sink) -> Status {

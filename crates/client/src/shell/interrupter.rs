@@ -13,12 +13,15 @@ pub struct Interrupter(Arc<Presses>);
 #[derive(Debug, Default)]
 struct Presses {
     waiting: AtomicUsize,
+    /// All that there ever were.
+    total: AtomicUsize,
     notify: Notify,
 }
 
 impl Interrupter {
     /// Ctrl-C was pressed. The first interrupts what is in flight, the second leaves it running in the background.
     pub fn press(&self) {
+        self.0.total.fetch_add(1, Ordering::SeqCst);
         self.0.waiting.fetch_add(1, Ordering::SeqCst);
         self.0.notify.notify_one();
     }
@@ -26,6 +29,11 @@ impl Interrupter {
     /// Forgets what was pressed while nothing ran.
     pub(crate) fn clear(&self) {
         self.0.waiting.store(0, Ordering::SeqCst);
+    }
+
+    /// How often it was pressed so far: whoever compares sees a press that hit nothing, too.
+    pub(crate) fn total(&self) -> usize {
+        self.0.total.load(Ordering::SeqCst)
     }
 
     /// Waits for a press. Safe to drop and call again.

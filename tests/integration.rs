@@ -8,6 +8,7 @@ mod architecture;
 mod cluster;
 mod common;
 mod deaths;
+mod examples;
 mod hostile;
 mod language;
 mod python_side;

@@ -44,6 +44,18 @@ fn usage_errors_exit_2() {
     home.assert_nothing_left();
 }
 
+#[cfg(feature = "builtin-python")]
+#[test]
+fn without_any_python_the_built_in_one_is_used() {
+    let home = home();
+    let mut command = home.command(["exec", "-n", "4", "import sys; sys.implementation.name"]);
+    command.env("PATH", home.work()).env_remove("VIRTUAL_ENV").env_remove("CONDA_PREFIX");
+    let output = command.stdin(std::process::Stdio::null()).output().unwrap();
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(stdout, "['rustpython', 'rustpython', 'rustpython', 'rustpython']\n", "{output:?}");
+    home.assert_nothing_left();
+}
+
 #[test]
 fn without_any_python_the_error_says_what_to_do() {
     if cfg!(feature = "builtin-python") {

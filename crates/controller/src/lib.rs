@@ -96,12 +96,7 @@ async fn lifeline_cut(lifeline: Option<OwnedFd>) {
     let (cut, waiting) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {
         let mut fds = [PollFd::new(&lifeline, PollFlags::empty())];
-        loop {
-            match rustix::event::poll(&mut fds, None) {
-                Err(rustix::io::Errno::INTR) => {}
-                _ => break,
-            }
-        }
+        while rustix::event::poll(&mut fds, None) == Err(rustix::io::Errno::INTR) {}
         let _ = cut.send(());
     });
     let _ = waiting.await;

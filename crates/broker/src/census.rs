@@ -1,6 +1,6 @@
 //! A count of everything the broker holds, for tests and diagnosis. It changes nothing.
 
-use crate::{broker::Broker, requests::Request, tasks::Place};
+use crate::{broker::Broker, engines::Life, requests::Request, tasks::Place};
 use antiphon_protocol::{ClientId, EngineId, HostId, RequestId, TaskId};
 
 /// All that the broker holds.
@@ -48,6 +48,8 @@ pub struct EngineCensus {
     pub host: HostId,
     /// Whether it is up.
     pub up: bool,
+    /// Whether its host was told to restart it and has not said that it is down.
+    pub restarting: bool,
     /// Whether it will not come back by itself.
     pub dead: bool,
     /// Whether it is up with nothing to do.
@@ -106,6 +108,7 @@ fn engine_census((engine, known): (EngineId, &crate::engines::Engine)) -> Engine
         engine,
         host: known.host,
         up: known.sent().is_some(),
+        restarting: matches!(known.life, Life::Restarting(_)),
         dead: known.is_dead(),
         idle: known.is_idle(),
         sent: known.sent().map(|sent| sent.tasks.iter().copied().collect()).unwrap_or_default(),

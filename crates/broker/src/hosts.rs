@@ -101,6 +101,8 @@ impl Broker {
         restarting: bool,
     ) -> Result<(), String> {
         self.own_engine(host, engine)?;
+        // First of all: what is sent after it is for the next life, what was sent before it never runs.
+        self.tell_host(host, ControllerToHost::DownSeen { engine });
         let next = if restarting { Life::Starting } else { Life::Dead(cause.clone()) };
         let was_up = match self.engines.set_life(engine, next) {
             Some(Life::Up(sent)) => {
@@ -123,8 +125,7 @@ impl Broker {
         Ok(())
     }
 
-    /// Answers what was with the host of an engine that is gone. What did not run may still be on its way there, to meet
-    /// the engine's next life: the host is told to drop it.
+    /// Answers what was with the host of an engine that is gone.
     fn lose_sent(
         &mut self,
         engine: EngineId,
@@ -132,19 +133,12 @@ impl Broker {
         cause: &LossCause,
         started: impl Fn(TaskId) -> bool,
     ) {
-        let mut strays = Vec::new();
         for task in sent.tasks {
             let started = started(task);
             if started {
                 self.note_last(engine, task);
-            } else {
-                strays.push((task, engine));
             }
             self.lose(task, cause.clone(), started);
-        }
-        let host = self.engines.get(engine).map(|known| known.host);
-        if let (Some(host), false) = (host, strays.is_empty()) {
-            self.tell_host(host, ControllerToHost::Interrupt { tasks: strays });
         }
     }
 

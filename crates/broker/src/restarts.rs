@@ -28,10 +28,9 @@ impl Broker {
         self.charge(key.client, 0);
         let mut by_host: BTreeMap<HostId, Vec<EngineId>> = BTreeMap::new();
         for engine in engines {
-            if let Some(known) = self.engines.get(engine) {
-                by_host.entry(known.host).or_default().push(engine);
+            if let Some(host) = self.begin_restart(engine, key) {
+                by_host.entry(host).or_default().push(engine);
             }
-            self.begin_restart(engine, key);
         }
         for (host, engines) in by_host {
             self.tell_host(host, ControllerToHost::Restart { engines });
@@ -39,8 +38,11 @@ impl Broker {
     }
 
     /// What waits for the engine was meant for the namespace that ends now. What comes from now on is for the next one.
-    fn begin_restart(&mut self, engine: EngineId, key: RequestKey) {
-        let Some(known) = self.engines.get_mut(engine) else { return };
+    /// Returns the host that is to be told.
+    fn begin_restart(&mut self, engine: EngineId, key: RequestKey) -> Option<HostId> {
+        let known = self.engines.get_mut(engine)?;
+        let host = known.host;
+        let mut is_told = true;
         let awaits = match &mut known.life {
             Life::Up(sent) => {
                 let sent = std::mem::take(sent);
@@ -49,15 +51,19 @@ impl Broker {
                 Awaits::Down
             }
             Life::Restarting(_) => Awaits::Down,
-            Life::Starting => Awaits::Up,
+            // The life that begins is the one asked for. It may have begun without the broker having heard of it: told
+            // now, the host would end it after the restart was reported as carried out.
+            Life::Starting => {
+                is_told = false;
+                Awaits::Up
+            }
             Life::Dead(_) => {
                 self.engines.set_life(engine, Life::Starting);
                 Awaits::Up
             }
         };
-        if let Some(known) = self.engines.get_mut(engine) {
-            known.restarts.insert(key, awaits);
-        }
+        self.engines.get_mut(engine)?.restarts.insert(key, awaits);
+        is_told.then_some(host)
     }
 
     /// An engine is down: restarts that waited for that wait for it to come up, or no longer, if it will not.

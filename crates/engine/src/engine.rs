@@ -17,7 +17,7 @@ use antiphon_interpreter::{
 };
 use antiphon_protocol::{EngineInfo, HostToController, Lane, LossCause, Message, TaskId};
 use std::{sync::Arc, time::Duration};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::sleep;
 
 /// Deaths and failed starts in a row, without any work in between, before an engine is given up.
 const MAX_QUICK_DEATHS: u32 = 5;
@@ -74,18 +74,8 @@ impl<U: Uplink> Engine<U> {
                     }
                 }
             }
-            self.back_off(quick_deaths).await;
-        }
-    }
-
-    /// Waits before it is started again, unless somebody wants it now.
-    async fn back_off(&self, quick_deaths: u32) {
-        if quick_deaths > 1 {
-            let until = Instant::now() + FIRST_BACKOFF * (1 << (quick_deaths - 2));
-            while !self.slot.lock().restart {
-                if timeout_at(until, self.slot.wake.notified()).await.is_err() {
-                    break;
-                }
+            if quick_deaths > 1 {
+                sleep(FIRST_BACKOFF * (1 << (quick_deaths - 2))).await;
             }
         }
     }
@@ -112,10 +102,14 @@ impl<U: Uplink> Engine<U> {
     /// One life; how it ended, and whether it did any work. `None` if there is nobody to tell.
     async fn live(&mut self, started: Started) -> Option<(LossCause, bool)> {
         let Started { info, live, mut life, side } = started;
+        // Before it is told that it is up: a restart from then on is of this life.
+        self.slot.lock().restart = false;
         self.up(info, &life).await?;
         let kill = {
             let mut state = self.slot.lock();
-            state.restart = false;
+            if state.restart {
+                live.kill();
+            }
             state.live = Some(live);
             self.slot.advance(&mut state, &self.uplink);
             let slot = self.slot.clone();

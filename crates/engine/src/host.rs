@@ -197,6 +197,11 @@ impl<U: Uplink> Host<U> {
                     slot.on_credit(bytes);
                 }
             }
+            ControllerToHost::DownSeen { engine } => {
+                if let Some(slot) = self.slot(engine) {
+                    slot.on_down_seen();
+                }
+            }
             ControllerToHost::Welcome { .. } => tracing::warn!("the controller said welcome twice"),
             ControllerToHost::Shutdown => {}
         }

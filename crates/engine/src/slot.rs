@@ -3,6 +3,9 @@
 //!
 //! A task is either in the queue (it did not run) or it is the running one (its frame was given to the interpreter).
 //! Exactly one task is with the interpreter at a time, so that a death or an interrupt knows whom it hits.
+//!
+//! What crosses the news of a death on the wire was meant for the life that ended: it is dropped here, and the broker,
+//! when it hears the news, counts it as lost.
 
 use crate::{
     life::Live,
@@ -15,7 +18,7 @@ use antiphon_protocol::{
 };
 use bytes::Bytes;
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
@@ -23,6 +26,10 @@ use tokio::sync::Notify;
 
 /// Unanswered questions to one engine: an interpreter inside native code answers none, and shells ask at every key.
 const MAX_QUERIES: usize = 1024;
+
+/// Interrupts that wait for their tasks. The broker has no more than two tasks under way to an engine, and interrupts only
+/// those; this leaves room for it to send further ahead.
+const MAX_EARLY_INTERRUPTS: usize = 64;
 
 /// An engine's place.
 #[derive(Debug)]
@@ -43,8 +50,14 @@ pub(crate) struct State {
     pub queue: VecDeque<Waiting>,
     pub running: Option<Running>,
     pub window: Window,
-    /// Somebody wants it killed and started again.
+    /// Somebody wants this life to end and the next to begin.
     pub restart: bool,
+    /// Ends of which the broker has not said yet that it heard. Until then, what comes was sent to a life that is over.
+    unseen_downs: u32,
+    /// The last task that arrived: ids rise, so an interrupt of a higher one has overtaken its task.
+    newest: Option<TaskId>,
+    /// Tasks that were interrupted before they arrived.
+    early: BTreeSet<TaskId>,
 }
 
 /// A task that has not started.
@@ -75,6 +88,15 @@ impl Slot {
     /// A task arrives: it runs at once if the engine is idle.
     pub(crate) fn on_run(&self, task: TaskId, work: Work, segments: Vec<Bytes>, uplink: &impl Uplink) {
         let mut state = self.lock();
+        state.newest = state.newest.max(Some(task));
+        let is_cancelled = state.early.remove(&task);
+        if state.unseen_downs > 0 {
+            tracing::debug!(engine = %self.engine, %task, "a task came too late for the life it was sent to");
+            return;
+        }
+        if is_cancelled {
+            return uplink.send_now(Lane::Ordinary, self.lost(task, LossCause::Cancelled, false));
+        }
         if let Some(reason) = &state.dead {
             let cause = LossCause::NotStarted(reason.clone());
             return uplink.send_now(Lane::Ordinary, self.lost(task, cause, false));
@@ -109,10 +131,16 @@ impl Slot {
         }
     }
 
-    /// Interrupts a task that runs; drops one that waits.
+    /// Interrupts a task that runs; drops one that waits; remembers one that is still on its way.
     pub(crate) fn on_interrupt(&self, task: TaskId, uplink: &impl Uplink) {
         let mut state = self.lock();
-        if state.running.is_some_and(|running| running.task == task) {
+        if Some(task) > state.newest {
+            if state.early.len() < MAX_EARLY_INTERRUPTS {
+                state.early.insert(task);
+            } else {
+                tracing::warn!(engine = %self.engine, %task, "too many interrupts wait for their tasks");
+            }
+        } else if state.running.is_some_and(|running| running.task == task) {
             state.window.on_interrupt();
             if let Some(live) = &mut state.live
                 && let Err(error) = live.ask.interrupt(task.0)
@@ -166,9 +194,21 @@ impl Slot {
         self.wake.notify_one();
     }
 
-    /// Kill it and start it again; if it is being started anyway, at once.
+    /// The broker has heard of one end more: what it sends from now on it sends knowing of it.
+    pub(crate) fn on_down_seen(&self) {
+        let mut state = self.lock();
+        match state.unseen_downs.checked_sub(1) {
+            Some(left) => state.unseen_downs = left,
+            None => tracing::warn!(engine = %self.engine, "the controller saw an end that never was"),
+        }
+    }
+
+    /// Kill it and start it again, unless the life that was meant is over: then the next one is what is asked for.
     pub(crate) fn on_restart(&self) {
         let mut state = self.lock();
+        if state.unseen_downs > 0 {
+            return;
+        }
         state.restart = true;
         if let Some(live) = &state.live {
             live.kill();
@@ -177,10 +217,13 @@ impl Slot {
     }
 
     /// The interpreter is gone: it takes no more work. What waited is dropped: the broker counts it as lost when it hears
-    /// of the end. What it finished before may still be on its way, so the running task stays.
+    /// of the end, which has to be told after every call of this. What it finished before may still be on its way, so the
+    /// running task stays.
     pub(crate) fn on_end(&self, cause: &LossCause, uplink: &impl Uplink) {
         let mut state = self.lock();
         state.queue.clear();
+        state.early.clear();
+        state.unseen_downs += 1;
         if let Some(live) = state.live.take() {
             for query in live.queries {
                 let reason = format!("engine {} is gone: {cause}", self.engine);

@@ -410,14 +410,16 @@ pub enum ControllerToHost {
         /// Engines in the whole cluster by now, these included.
         n_engines: u32,
     },
-    /// Tasks with the same work, one per engine. The host queues them per engine, in order of arrival.
+    /// Tasks with the same work, one per engine. The host queues them per engine, in order of arrival; an engine gets its
+    /// tasks in the order of their ids. Dropped without a word while an `EngineDown` of the engine is without `DownSeen`.
     Run {
         /// Which task on which engine.
         tasks: Vec<(TaskId, EngineId)>,
         /// What.
         work: Work,
     },
-    /// Interrupt these tasks if they run; drop them from the queue if they do not yet (answer: `Lost(Cancelled)`).
+    /// Interrupt these tasks if they run; drop them from the queue if they do not yet (answer: `Lost(Cancelled)`). It may
+    /// overtake its `Run`: then the task is dropped as it arrives, with the same answer.
     Interrupt {
         /// Which.
         tasks: Vec<(TaskId, EngineId)>,
@@ -431,7 +433,7 @@ pub enum ControllerToHost {
         /// What.
         ask: Ask,
     },
-    /// Kill these engines and start them again.
+    /// Kill these engines and start them again; without effect while an `EngineDown` of the engine is without `DownSeen`.
     Restart {
         /// Which.
         engines: Vec<EngineId>,
@@ -445,6 +447,11 @@ pub enum ControllerToHost {
     },
     /// Kill all engines and exit.
     Shutdown,
+    /// The answer to every `EngineDown`: the broker has heard of it, and what it sends from now on is for the next life.
+    DownSeen {
+        /// Which.
+        engine: EngineId,
+    },
 }
 
 /// From a host to the controller.
@@ -457,7 +464,8 @@ pub enum HostToController {
         /// What it is.
         info: EngineInfo,
     },
-    /// The engine's process is gone. Every task it had is lost; `running` had been started.
+    /// The engine's process is gone. Every task it had is lost, those under way to it too; `running` had been started.
+    /// Answered by `DownSeen`.
     EngineDown {
         /// Which.
         engine: EngineId,

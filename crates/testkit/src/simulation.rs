@@ -6,7 +6,7 @@ mod link;
 mod rng;
 
 pub use client::FakeClient;
-pub use host::{FakeHost, Start, may_have_run};
+pub use host::{FakeHost, Start};
 pub use link::{Link, host_lane};
 pub use rng::Rng;
 

@@ -5,7 +5,7 @@ use antiphon_broker::{Census, limits};
 use antiphon_protocol::{
     ControllerToHost, EngineId, HostToController, Message, TaskId, limits::STREAM_WINDOW_BYTES,
 };
-use antiphon_testkit::simulation::{Start, may_have_run};
+use antiphon_testkit::simulation::Start;
 use std::collections::{BTreeMap, BTreeSet};
 
 type Checked = Result<(), String>;
@@ -212,7 +212,7 @@ fn what_was_not_started_did_not_run(world: &World) -> Checked {
         .map(|start| (start.request, start.engine))
         .collect();
     for (client, request, engine, loss) in &world.losses {
-        if may_have_run(loss) {
+        if loss.started {
             continue;
         }
         let key = Some((*client, *request));

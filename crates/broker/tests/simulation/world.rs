@@ -3,7 +3,7 @@
 use antiphon_broker::{Action, Broker, Config, Input};
 use antiphon_protocol::{
     ClientId, ClientToController, ControllerToClient, ControllerToHost, EngineId, HostId, HostToController,
-    Lane, Message, Outcome, RequestId,
+    Lane, LossCause, Message, Outcome, RequestId,
 };
 use antiphon_testkit::simulation::{FakeClient, FakeHost, Link, Rng, Start, host_lane};
 use std::collections::{BTreeMap, VecDeque};
@@ -54,6 +54,7 @@ impl Tally {
             "credit",
             "engine down",
             "interrupt",
+            "restarted",
         ] {
             let n = self.0.get(what).copied().unwrap_or(0);
             assert!(n >= 30, "`{what}` happened {n} times only: {:?}", self.0);
@@ -129,10 +130,23 @@ impl World {
     pub fn tell(&mut self, input: Input) {
         self.now_ms += self.rng.below(20) as u64;
         self.note(Line::Said(input.clone()));
+        self.check_restart(&input);
         self.broker.handle(self.now_ms, input);
         while let Some(action) = self.broker.next_action() {
             self.note(Line::Done(action.clone()));
             self.carry_out(action);
+        }
+    }
+
+    /// An engine that ends by a restart is one whose restart was asked for in this life and not yet reported as done.
+    fn check_restart(&mut self, input: &Input) {
+        let Input::FromHost { message, .. } = input else { return };
+        let HostToController::EngineDown { engine, cause: LossCause::Restarted, .. } = message.header else {
+            return;
+        };
+        self.tally.count("restarted");
+        if !self.broker.census().engines.iter().any(|known| known.engine == engine && known.restarting) {
+            self.breaches.push(format!("engine {engine} was restarted after that was said to be done"));
         }
     }
 

@@ -50,7 +50,7 @@ fn the_death_of_the_engine_that_took_it_is_answered_as_a_loss() {
     let cause = LossCause::Signal(9);
     assert_eq!(
         table.host_says(H, down(0, cause.clone(), Some(2), true)),
-        [loss(A, 1, 0, 0, lost(cause.clone(), true)), went_down(A, 0, cause, true)]
+        [seen(H, 0), loss(A, 1, 0, 0, lost(cause.clone(), true)), went_down(A, 0, cause, true)]
     );
 }
 
@@ -63,6 +63,7 @@ fn when_the_last_engine_is_gone_for_good_what_waits_is_lost() {
     assert_eq!(
         table.host_says(H, down(0, cause.clone(), Some(1), false)),
         [
+            seen(H, 0),
             loss(A, 1, 0, 0, lost(cause.clone(), true)),
             loss(A, 2, 0, EngineId::NONE.0, lost(cause.clone(), false)),
             went_down(A, 0, cause, false),

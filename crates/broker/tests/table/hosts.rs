@@ -133,7 +133,10 @@ fn a_dead_engine_may_come_back_by_itself() {
     let mut table = Table::with(1);
     let cause = LossCause::Exit(1);
     table.host_says(H, down(0, cause.clone(), None, false));
-    assert_eq!(table.host_says(H, down(0, cause.clone(), None, true)), [went_down(A, 0, cause, true)]);
+    assert_eq!(
+        table.host_says(H, down(0, cause.clone(), None, true)),
+        [seen(H, 0), went_down(A, 0, cause, true)]
+    );
     assert_eq!(table.host_says(H, up(0)), [came_up(A, 0, 1)]);
 }
 

@@ -14,10 +14,9 @@ fn everything_an_engine_had_is_lost_and_only_the_running_task_was_started() {
     assert_eq!(
         table.host_says(H, down(0, cause.clone(), Some(1), true)),
         [
+            seen(H, 0),
             loss(A, 1, 0, 0, lost(cause.clone(), true)),
             loss(A, 2, 0, 0, lost(cause.clone(), false)),
-            // It may still be on its way to the host: it must not meet the next life.
-            stop(H, &[(3, 0)]),
             loss(A, 3, 0, 0, lost(cause.clone(), false)),
             went_down(A, 0, cause, true),
         ]
@@ -42,9 +41,12 @@ fn what_waits_for_an_engine_outlives_its_failed_starts() {
     table.submitted(1, "0");
     let cause = LossCause::NotStarted("busy".into());
     let actions = table.host_says(H, down(0, cause.clone(), None, true));
-    assert_eq!(actions, [went_down(A, 0, cause.clone(), true)]);
+    assert_eq!(actions, [seen(H, 0), went_down(A, 0, cause.clone(), true)]);
     let actions = table.host_says(H, down(0, cause.clone(), None, false));
-    assert_eq!(actions, [loss(A, 1, 0, 0, lost(cause.clone(), false)), went_down(A, 0, cause, false)]);
+    assert_eq!(
+        actions,
+        [seen(H, 0), loss(A, 1, 0, 0, lost(cause.clone(), false)), went_down(A, 0, cause, false)]
+    );
 }
 
 #[test]
@@ -74,7 +76,7 @@ fn a_running_task_that_is_not_the_engines_starts_nothing() {
     let cause = LossCause::Exit(1);
     assert_eq!(
         table.host_says(H, down(0, cause.clone(), Some(77), true)),
-        [loss(A, 1, 0, 0, lost(cause.clone(), false)), stop(H, &[(1, 0)]), went_down(A, 0, cause, true)]
+        [seen(H, 0), loss(A, 1, 0, 0, lost(cause.clone(), false)), went_down(A, 0, cause, true)]
     );
 }
 

@@ -59,6 +59,7 @@ fn an_engine_that_dies_answers_nothing_and_the_broker_says_so() {
     assert_eq!(
         table.host_says(H, down(0, cause.clone(), None, true)),
         [
+            seen(H, 0),
             replied(A, 1, false, "engine 0 is gone: killed by signal 9 (SIGKILL)"),
             went_down(A, 0, cause, true),
         ]

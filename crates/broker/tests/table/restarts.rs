@@ -17,7 +17,7 @@ fn carried_when_every_engine_is_back() {
     let cause = LossCause::Restarted;
     for (host, engine) in [(H, 0), (H, 1), (G, 2)] {
         let actions = table.host_says(host, down(engine, cause.clone(), None, true));
-        assert_eq!(actions, [went_down(A, engine, cause.clone(), true)]);
+        assert_eq!(actions, [seen(host, engine), went_down(A, engine, cause.clone(), true)]);
     }
     assert_eq!(table.host_says(H, up(1)), [came_up(A, 1, 1)]);
     assert_eq!(table.host_says(G, up(2)), [came_up(A, 2, 1)]);
@@ -40,9 +40,9 @@ fn what_waited_is_lost_and_what_comes_later_is_for_the_next_life() {
     assert_eq!(
         table.host_says(H, down(0, cause.clone(), Some(1), true)),
         [
+            seen(H, 0),
             loss(A, 1, 0, 0, lost(cause.clone(), true)),
             loss(A, 2, 0, 0, lost(cause.clone(), false)),
-            stop(H, &[(2, 0)]),
             went_down(A, 0, cause, true),
         ]
     );
@@ -75,7 +75,7 @@ fn an_engine_that_does_not_come_back_is_not_counted() {
     assert_eq!(table.host_says(H, up(0)), [came_up(A, 0, 1)]);
     assert_eq!(
         table.host_says(H, down(1, cause.clone(), None, false)),
-        [carried(A, 1, 1), went_down(A, 1, cause, false)]
+        [seen(H, 1), carried(A, 1, 1), went_down(A, 1, cause, false)]
     );
 }
 
@@ -100,14 +100,17 @@ fn a_dead_engine_can_be_restarted() {
 }
 
 #[test]
-fn a_starting_engine_is_restarted_and_keeps_what_waits_for_it() {
+fn a_starting_engine_is_what_a_restart_asks_for_and_keeps_what_waits_for_it() {
     let mut table = Table::new();
     table.client(A);
     table.host(H, 1);
     table.submitted(1, "0");
-    assert_eq!(table.says(A, restart(2, "0")), [restarts(H, &[0])]);
-    let cause = LossCause::Restarted;
-    assert_eq!(table.host_says(H, down(0, cause.clone(), None, true)), [went_down(A, 0, cause, true)]);
+    assert_eq!(table.says(A, restart(2, "0")), []);
+    let cause = LossCause::Exit(1);
+    assert_eq!(
+        table.host_says(H, down(0, cause.clone(), None, true)),
+        [seen(H, 0), went_down(A, 0, cause, true)]
+    );
     assert_eq!(table.host_says(H, up(0)), [came_up(A, 0, 0), carried(A, 2, 1), run(H, &[(1, 0)])]);
 }
 

@@ -205,6 +205,10 @@ pub fn credit(host: HostId, engine: u32, bytes: u64) -> Action {
     order(host, ControllerToHost::Credit { engine: EngineId(engine), bytes })
 }
 
+pub fn seen(host: HostId, engine: u32) -> Action {
+    order(host, ControllerToHost::DownSeen { engine: EngineId(engine) })
+}
+
 pub fn went_down(client: ClientId, engine: u32, cause: LossCause, restarting: bool) -> Action {
     notice(client, Notice::EngineDown { engine: EngineId(engine), cause, restarting })
 }

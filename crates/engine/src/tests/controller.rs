@@ -7,7 +7,7 @@ use crate::{
 };
 use antiphon_interpreter::{PythonChoice, find};
 use antiphon_protocol::{
-    ControllerToHost, EngineId, EngineInfo, HostId, HostToController, Lane, LossCause, Message, Outcome,
+    Ask, ControllerToHost, EngineId, EngineInfo, HostId, HostToController, Lane, LossCause, Message, Outcome,
     StreamName, TaskId, Want, Work,
 };
 use antiphon_transport::SendError;
@@ -71,6 +71,8 @@ pub(crate) struct Controller {
     next_task: u64,
     /// Whether output is acknowledged as it is read.
     pub gives_credit: bool,
+    /// Whether ends of engines are acknowledged as they are read.
+    pub sees_downs: bool,
     pub infos: Vec<EngineInfo>,
 }
 
@@ -112,6 +114,7 @@ impl Controller {
             forker,
             next_task: 1,
             gives_credit: true,
+            sees_downs: true,
             infos: Vec::new(),
         };
         for _ in 0..n {
@@ -146,6 +149,19 @@ impl Controller {
         ids
     }
 
+    /// The id of the next task.
+    pub(crate) fn peek(&self) -> TaskId {
+        TaskId(self.next_task + 1)
+    }
+
+    /// Asks an engine who is there and hears its answer: the host has taken whatever was said before.
+    pub(crate) async fn ask(&mut self, engine: u32) {
+        let query = TaskId(u64::MAX);
+        let ask = Ask::Who;
+        self.say(ControllerToHost::Query { query, engine: EngineId(engine), ask }, vec![Bytes::from("{}")]);
+        self.find(|said| matches!(said.header, HostToController::Replied { .. }).then_some(())).await;
+    }
+
     pub(crate) fn interrupt(&self, task: TaskId, engine: u32) {
         self.say(ControllerToHost::Interrupt { tasks: vec![(task, EngineId(engine))] }, Vec::new());
     }
@@ -159,6 +175,9 @@ impl Controller {
         let said = self.from_host.recv().await.expect("the host is there");
         if let (HostToController::Stream { engine, .. }, true) = (&said.header, self.gives_credit) {
             self.credit(*engine, said.data_bytes());
+        }
+        if let (HostToController::EngineDown { engine, .. }, true) = (&said.header, self.sees_downs) {
+            self.say(ControllerToHost::DownSeen { engine: *engine }, Vec::new());
         }
         said
     }

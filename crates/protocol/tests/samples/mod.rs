@@ -33,6 +33,7 @@ pub const KINDS: &[&str] = &[
     "to-host/restart",
     "to-host/credit",
     "to-host/shutdown",
+    "to-host/down-seen",
     "host/engine-up",
     "host/engine-down",
     "host/done",
@@ -75,6 +76,7 @@ fn to_host_kind(message: &ControllerToHost) -> &'static str {
         ControllerToHost::Restart { .. } => "to-host/restart",
         ControllerToHost::Credit { .. } => "to-host/credit",
         ControllerToHost::Shutdown => "to-host/shutdown",
+        ControllerToHost::DownSeen { .. } => "to-host/down-seen",
     }
 }
 
@@ -266,6 +268,7 @@ pub fn to_host() -> Vec<ControllerToHost> {
         ControllerToHost::Restart { engines: vec![ENGINE] },
         ControllerToHost::Credit { engine: ENGINE, bytes: 70_000 },
         ControllerToHost::Shutdown,
+        ControllerToHost::DownSeen { engine: ENGINE },
     ]
 }
 

@@ -44,6 +44,8 @@ struct FakeEngine {
     state: State,
     window: u64,
     newest: TaskId,
+    /// Ends of which the controller has not yet said that it heard.
+    unseen: u32,
     last: Option<TaskId>,
 }
 
@@ -89,6 +91,10 @@ impl FakeHost {
                 Some(_) => self.breaches.push(format!("too much credit for engine {engine}")),
                 None => self.breaches.push(format!("credit for engine {engine}, which is not here")),
             },
+            ControllerToHost::DownSeen { engine } => match self.engines.get_mut(&engine) {
+                Some(known) if known.unseen > 0 => known.unseen -= 1,
+                _ => self.breaches.push(format!("an end of engine {engine} was seen that never was")),
+            },
             ControllerToHost::Shutdown => self.breaches.push("nobody asked for the end".into()),
         }
     }
@@ -101,6 +107,7 @@ impl FakeHost {
             state: State::Starting,
             window: STREAM_WINDOW_BYTES,
             newest: TaskId(0),
+            unseen: 0,
             last: None,
         };
         self.engines = engines.into_iter().map(|engine| (engine, starting())).collect();
@@ -114,11 +121,17 @@ impl FakeHost {
             self.breaches.push(format!("engine {engine} got task {task} after {}", known.newest));
         }
         known.newest = task;
-        if self.early.remove(&task) {
+        let is_cancelled = self.early.remove(&task);
+        // It was sent to a life that has ended. The controller has yet to hear that, and will count the task as lost.
+        if known.unseen > 0 {
+            return;
+        }
+        if is_cancelled {
             return self.say_lost(task, engine);
         }
-        // For an engine that is down the controller has yet to hear that it is, and will count the task as lost.
-        let State::Up(tasks) = &mut known.state else { return };
+        let State::Up(tasks) = &mut known.state else {
+            return self.breaches.push(format!("task {task} for engine {engine}, which is not up"));
+        };
         tasks.push_back(Waiting { task, request });
         if tasks.len() == 1 {
             self.starts.push(Start { engine, task, request });
@@ -144,13 +157,18 @@ impl FakeHost {
 
     fn on_restart(&mut self, engine: EngineId) {
         match self.engines.get(&engine).map(|known| &known.state) {
+            // It was meant for a life that has ended.
+            Some(_) if self.engines[&engine].unseen > 0 => {}
             None => self.breaches.push(format!("a restart of engine {engine}, which is not here")),
             Some(State::Dead) => {
                 if let Some(known) = self.engines.get_mut(&engine) {
                     known.state = State::Starting;
                 }
             }
-            Some(State::Starting | State::Up(_)) => self.take_down(engine, LossCause::Restarted, true),
+            Some(State::Starting) => {
+                self.breaches.push(format!("a restart of engine {engine}, which is starting"));
+            }
+            Some(State::Up(_)) => self.take_down(engine, LossCause::Restarted, true),
         }
     }
 
@@ -161,6 +179,7 @@ impl FakeHost {
 
     fn take_down(&mut self, engine: EngineId, cause: LossCause, restarting: bool) {
         let Some(known) = self.engines.get_mut(&engine) else { return };
+        known.unseen += 1;
         let next = if restarting { State::Starting } else { State::Dead };
         let running = match std::mem::replace(&mut known.state, next) {
             State::Up(tasks) => tasks.front().map(|waiting| waiting.task),
@@ -262,10 +281,4 @@ impl FakeHost {
         };
         self.queries.is_empty() && self.outbox.is_empty() && self.engines.values().all(quiet)
     }
-}
-
-/// Whether a task that was answered with this loss may have begun all the same: it says so itself, or the task was on its
-/// way to an engine that died, and met the engine's next life before the interrupt that was sent after it.
-pub fn may_have_run(loss: &Loss) -> bool {
-    loss.started || !matches!(loss.cause, LossCause::Cancelled | LossCause::HostLost(_))
 }

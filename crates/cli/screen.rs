@@ -50,14 +50,22 @@ impl Screen {
     }
 
     /// From now on a statement is being typed: everything goes above it.
-    pub fn typing(&mut self, notes: Option<Notes>) {
-        self.above = notes;
+    pub fn typing(&mut self, notes: Notes) {
+        self.above = Some(notes);
     }
 
     /// From now on a statement runs.
     pub fn running(&mut self) {
-        self.above = None;
+        self.take_back();
         self.view.options_mut().width = if self.view.options_mut().width > 0 { width() } else { 0 };
+    }
+
+    /// Nothing is being typed any more; what was not shown meanwhile is shown now.
+    fn take_back(&mut self) {
+        if let Some(notes) = self.above.take() {
+            let out = notes.take();
+            self.show(Rendered { out, ..Rendered::default() });
+        }
     }
 
     /// Ends an unfinished line and takes the status line away.
@@ -84,13 +92,14 @@ impl Screen {
         if !out.is_empty() || !err.is_empty() {
             self.erase();
         }
-        if !err.is_empty() {
-            output::complain(&err);
-        }
+        // Where both are one terminal, the answers come before the errors that explain what is missing among them.
         if !out.is_empty() && output::write(out.as_bytes()).is_err() {
             self.closed.notify_one();
         }
-        for text in [&err, &out] {
+        if !err.is_empty() {
+            output::complain(&err);
+        }
+        for text in [&out, &err] {
             if let Some(last) = text.chars().last() {
                 self.is_open = last != '\n';
             }
@@ -111,7 +120,7 @@ impl Screen {
 impl Drop for Screen {
     /// What comes next on the terminal, an error perhaps, begins on a line of its own.
     fn drop(&mut self) {
-        self.above = None;
+        self.take_back();
         self.settle();
     }
 }

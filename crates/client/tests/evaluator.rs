@@ -442,7 +442,7 @@ async fn unfinished_lines_are_put_together() {
     assert_eq!(shown.text, format!("[1] ab\n[1] cd\n[1] e\n[{answer}, {answer}]\n"));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn notices_are_told_while_nothing_runs() {
     session!(fake, evaluator, shown, Options::interactive());
     let notices = fake.0.lock().unwrap().notices.clone();
@@ -452,17 +452,21 @@ async fn notices_are_told_while_nothing_runs() {
     let mut sink = |event| shown.on(event);
     tokio::select! {
         () = evaluator.idle(&mut sink) => panic!("it never ends"),
-        () = tokio::time::sleep(Duration::from_millis(10)) => {}
+        () = tokio::time::sleep(Duration::from_secs(2)) => {}
     }
-    assert_eq!(shown.text, "engine 1 is gone: killed by signal 9 (SIGKILL); it is being started again\n");
+    assert_eq!(shown.text, "engine 1 is gone: killed by signal 9 (SIGKILL); being started again\n");
 }
 
 #[tokio::test]
 async fn leaving_is_for_people() {
     session!(_fake, evaluator, shown, Options::interactive());
     let mut sink = |event| shown.on(event);
-    assert_eq!(evaluator.evaluate("exit", &mut sink).await, Status::Leave);
-    assert_eq!(evaluator.evaluate("%quit", &mut sink).await, Status::Leave);
+    for line in ["exit", "quit", "exit()", " quit() ", "%quit"] {
+        assert_eq!(evaluator.evaluate(line, &mut sink).await, Status::Leave, "{line:?}");
+    }
+    for line in ["@0 exit()", "@all quit", "a\nexit()", "x = @0 exit()"] {
+        assert_ne!(evaluator.evaluate(line, &mut sink).await, Status::Leave, "{line:?}");
+    }
     session!(_fake, evaluator, shown, Options::script());
     let mut sink = |event| shown.on(event);
     assert_eq!(evaluator.evaluate("exit", &mut sink).await, Status::Done);

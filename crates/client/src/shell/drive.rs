@@ -8,7 +8,7 @@ use super::{
     streams::Streams,
 };
 use crate::{Answer, ClientError, Event as RequestEvent, Reply};
-use antiphon_protocol::{EngineId, Interruption, Notice, StreamName, Work, target::compact};
+use antiphon_protocol::{EngineId, Interruption, StreamName, Work, target::compact};
 use bytes::Bytes;
 use std::{
     future::{Future, pending, poll_fn},
@@ -17,10 +17,7 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
-use tokio::{
-    sync::broadcast::{self, error::RecvError},
-    time::{Instant, interval_at},
-};
+use tokio::time::{Instant, interval_at};
 
 /// How long a statement runs before it is said who still does, and how often then.
 const RUNNING_PERIOD: Duration = Duration::from_secs(1);
@@ -76,7 +73,10 @@ impl<C: Cluster, L: Local> Evaluator<C, L> {
                         answers.sort_by_key(|answer: &Answer| answer.position);
                         return Ok(answers);
                     }
-                    Some(Ok(event)) => on_event(event, asked, &mut answers, &mut streams, sink),
+                    Some(Ok(event)) => {
+                        self.news.on_answer(&event);
+                        on_event(event, asked, &mut answers, &mut streams, sink);
+                    }
                     Some(Err(error)) => {
                         streams.flush(sink);
                         return Err(fail_midway(&error, &asked_engines, &answers, sink));
@@ -89,7 +89,7 @@ impl<C: Cluster, L: Local> Evaluator<C, L> {
                     }
                 }
                 event = late(&self.cluster) => sink.on_event(event),
-                event = notice(&mut self.notices) => sink.on_event(event),
+                news = self.news.next() => sink.on_event(Event::News(news)),
                 _ = ticks.tick() => {
                     streams.flush(sink);
                     let waiting = request.waiting();
@@ -140,7 +140,7 @@ impl<C: Cluster, L: Local> Evaluator<C, L> {
             tokio::select! {
                 ended = poll_fn(|cx| poll_ended(&mut self.background, sink, cx)) => self.on_background_end(ended, sink),
                 event = late(&self.cluster) => sink.on_event(event),
-                event = notice(&mut self.notices) => sink.on_event(event),
+                news = self.news.next() => sink.on_event(Event::News(news)),
             }
         }
     }
@@ -292,16 +292,6 @@ async fn late<C: Cluster>(cluster: &C) -> Event {
             Ok(RequestEvent::Answer(_)) => {}
             Err(_) => pending().await,
         }
-    }
-}
-
-async fn notice(notices: &mut broadcast::Receiver<Notice>) -> Event {
-    match notices.recv().await {
-        Ok(notice) => Event::Notice(notice),
-        Err(RecvError::Lagged(missed)) => {
-            Event::Warning(format!("{missed} notices of engines coming and going were missed"))
-        }
-        Err(RecvError::Closed) => pending().await,
     }
 }
 

@@ -9,11 +9,13 @@ mod colour;
 mod complete;
 mod helper;
 mod keys;
+mod notes;
 mod pending;
 
+pub use self::notes::Notes;
 use self::{helper::EditorHelper, keys::Typing};
 use rustyline::{
-    CompletionType, Config, Event, EventHandler, ExternalPrinter, KeyCode, KeyEvent, Modifiers,
+    CompletionType, Config, Event, EventHandler, KeyCode, KeyEvent, Modifiers,
     config::{BellStyle, ColorMode},
     error::ReadlineError,
     history::FileHistory,
@@ -35,9 +37,6 @@ const CHECK_DEADLINE: Duration = Duration::from_millis(1500);
 
 /// How long Tab may take: longer feels broken.
 const COMPLETE_DEADLINE: Duration = Duration::from_millis(700);
-
-/// Messages that wait to be printed above the prompt; a background flood waits for the terminal.
-const NOTES_LIMIT: usize = 256;
 
 /// Ends the paste mode that the line editor had switched on, and the line.
 const LEAVE_LINE: &str = "\x1b[?2004l\n";
@@ -140,7 +139,7 @@ impl<T> Reply<T> {
 pub struct Editor {
     prompts: blocking::SyncSender<Prompt>,
     events: mpsc::Receiver<EditorEvent>,
-    notes: Option<Notes>,
+    notes: Notes,
     /// The terminal's settings before.
     found: Option<rustix::termios::Termios>,
     /// A line is being edited.
@@ -154,11 +153,12 @@ impl Editor {
         let (prompts, wanted) = blocking::sync_channel(1);
         // One question or one statement at a time; the editor waits for the answer to each.
         let (sender, events) = mpsc::channel(4);
-        let mut terminal = Terminal::new(config, sender).map_err(io::Error::other)?;
-        let notes = match terminal.rustyline.create_external_printer() {
-            Ok(printer) => Some(print_notes(printer)?),
-            Err(_) => None,
-        };
+        let notes = Notes::default();
+        let mut terminal = Terminal::new(config, sender, notes.clone()).map_err(io::Error::other)?;
+        // A terminal that cannot be drawn on shows notes before its next prompt.
+        if let Ok(printer) = terminal.rustyline.create_external_printer() {
+            notes.wake_with(printer)?;
+        }
         std::thread::Builder::new().name("editor".into()).spawn(move || {
             while let Ok(prompt) = wanted.recv() {
                 let event = terminal.read(&prompt);
@@ -185,8 +185,8 @@ impl Editor {
         event
     }
 
-    /// A way to print above the prompt; none on a terminal where that cannot be done.
-    pub fn notes(&self) -> Option<Notes> {
+    /// A way to print above the prompt.
+    pub fn notes(&self) -> Notes {
         self.notes.clone()
     }
 }
@@ -204,31 +204,6 @@ impl Drop for Editor {
     }
 }
 
-/// Prints above the prompt, while something is being typed.
-#[derive(Clone, Debug)]
-pub struct Notes(blocking::SyncSender<String>);
-
-impl Notes {
-    /// Prints; an unfinished line is ended.
-    pub fn print(&self, text: &str) {
-        // Nobody prints after the editor ended.
-        let _ = self.0.send(text.to_owned());
-    }
-}
-
-/// A thread that prints: the editor takes one note at a time, and may itself be waiting for an answer of ours.
-fn print_notes(mut printer: impl ExternalPrinter + Send + 'static) -> io::Result<Notes> {
-    let (sender, notes) = blocking::sync_channel::<String>(NOTES_LIMIT);
-    std::thread::Builder::new().name("notes".into()).spawn(move || {
-        while let Ok(note) = notes.recv() {
-            if printer.print(note).is_err() {
-                return;
-            }
-        }
-    })?;
-    Ok(Notes(sender))
-}
-
 /// The editor's side of the thread.
 struct Terminal {
     rustyline: Rustyline,
@@ -239,7 +214,11 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn new(config: EditorConfig, events: mpsc::Sender<EditorEvent>) -> rustyline::Result<Terminal> {
+    fn new(
+        config: EditorConfig,
+        events: mpsc::Sender<EditorEvent>,
+        notes: Notes,
+    ) -> rustyline::Result<Terminal> {
         let settings = Config::builder()
             .max_history_size(HISTORY_LIMIT)?
             .history_ignore_dups(true)?
@@ -249,10 +228,11 @@ impl Terminal {
             .bell_style(BellStyle::None)
             .tab_stop(4)
             .indent_size(4)
-            .color_mode(if config.colour { ColorMode::Enabled } else { ColorMode::Disabled })
+            // Without it the helper is not asked for the prompt; it uses colours only if it was told to.
+            .color_mode(ColorMode::Enabled)
             .build();
         let mut rustyline = Rustyline::with_config(settings)?;
-        rustyline.set_helper(Some(EditorHelper::new(events.clone(), config.colour)));
+        rustyline.set_helper(Some(EditorHelper::new(events.clone(), notes, config.colour)));
         let typing = Arc::<Mutex<Typing>>::default();
         let watch = EventHandler::Conditional(Box::new(keys::Watch(typing.clone())));
         rustyline.bind_sequence(Event::Any, watch);

@@ -8,14 +8,14 @@ use super::{
     aim::Aim,
     drive::Background,
     history::History,
+    news::Newsroom,
     parser::{self, Command},
     script,
 };
 use crate::{Answer, ClientError, Reply};
-use antiphon_protocol::{EngineId, LossCause, Notice, TargetError, Want, Work};
+use antiphon_protocol::{EngineId, LossCause, TargetError, Want, Work};
 use bytes::Bytes;
 use std::{sync::Arc, time::Instant};
-use tokio::sync::broadcast;
 
 /// How the shell behaves.
 #[derive(Clone, Debug, Default)]
@@ -61,13 +61,13 @@ pub struct Evaluator<C: Cluster, L> {
     pub(crate) history: History,
     pub(crate) background: Vec<Background<C::Request>>,
     pub(crate) interrupter: Interrupter,
-    pub(crate) notices: broadcast::Receiver<Notice>,
+    pub(crate) news: Newsroom,
 }
 
 impl<C: Cluster, L: Local> Evaluator<C, L> {
     /// A session whose target is all engines.
     pub fn new(cluster: C, local: L, options: Options) -> Evaluator<C, L> {
-        let notices = cluster.notices();
+        let news = Newsroom::new(cluster.notices());
         Evaluator {
             cluster,
             local,
@@ -81,7 +81,7 @@ impl<C: Cluster, L: Local> Evaluator<C, L> {
             history: History::default(),
             background: Vec::new(),
             interrupter: Interrupter::default(),
-            notices,
+            news,
         }
     }
 
@@ -117,6 +117,9 @@ impl<C: Cluster, L: Local> Evaluator<C, L> {
 
     /// Does what was typed: one statement or several. Stops at the first that fails.
     pub async fn evaluate(&mut self, input: &str, sink: &mut dyn Sink) -> Status {
+        if self.options.interactive && is_farewell(input) {
+            return Status::Leave;
+        }
         let commands = parser::parse(input);
         if commands.is_empty() {
             return Status::Done;
@@ -157,6 +160,9 @@ impl<C: Cluster, L: Local> Evaluator<C, L> {
                 break;
             }
         }
+        for news in self.news.rest() {
+            sink.on_event(Event::News(news));
+        }
         worst
     }
 
@@ -186,7 +192,6 @@ impl<C: Cluster, L: Local> Evaluator<C, L> {
     pub(crate) async fn command_at(&mut self, command: Command, aim: &Aim, sink: &mut dyn Sink) -> Status {
         match command {
             Command::Empty => Status::Done,
-            Command::Python(source) if self.options.interactive && is_farewell(&source) => Status::Leave,
             Command::Python(source) => self.execute(aim, &source, sink).await,
             Command::At { target, command } => match Aim::parse(&target) {
                 Ok(aim) => Box::pin(self.command_at(*command, &aim, sink)).await,
@@ -297,12 +302,9 @@ pub(crate) fn status_of(answers: &Answers) -> Status {
     answers.answers.iter().map(status).max().unwrap_or_default()
 }
 
-fn is_farewell(source: &str) -> bool {
-    matches!(source.trim(), "exit" | "quit") || is_farewell_call(source)
-}
-
-fn is_farewell_call(source: &str) -> bool {
-    matches!(source.trim(), "exit()" | "quit()")
+/// Whether a line is what people leave an interactive Python with. In code, and on engines, it ends the statement only.
+fn is_farewell(input: &str) -> bool {
+    matches!(input.trim(), "exit" | "quit" | "exit()" | "quit()")
 }
 
 /// Says that something was not done because the words were wrong.

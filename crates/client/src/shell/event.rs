@@ -1,7 +1,8 @@
 //! What the evaluator tells whoever shows it.
 
+use super::News;
 use crate::Answer;
-use antiphon_protocol::{EngineId, Notice, StreamName};
+use antiphon_protocol::{EngineId, StreamName};
 use std::{sync::Arc, time::Duration};
 
 /// Something a person, or a program that reads our output, may want to know.
@@ -50,7 +51,7 @@ pub enum Event {
         hint: Option<String>,
     },
     /// Something happened to the cluster.
-    Notice(Notice),
+    News(News),
 }
 
 /// The answers to one statement, in target order.

@@ -1,6 +1,6 @@
 //! What rustyline asks while somebody types: colours and completions.
 
-use super::{COMPLETE_DEADLINE, EditorEvent, Reply, colour, complete};
+use super::{COMPLETE_DEADLINE, EditorEvent, Notes, Reply, colour, complete};
 use rustyline::{
     Context, Helper,
     completion::Completer,
@@ -13,14 +13,15 @@ use tokio::sync::mpsc;
 
 pub(super) struct EditorHelper {
     events: mpsc::Sender<EditorEvent>,
+    notes: Notes,
     colour: bool,
     /// The lines of the statement before the one that is edited.
     before: String,
 }
 
 impl EditorHelper {
-    pub(super) fn new(events: mpsc::Sender<EditorEvent>, colour: bool) -> Self {
-        EditorHelper { events, colour, before: String::new() }
+    pub(super) fn new(events: mpsc::Sender<EditorEvent>, notes: Notes, colour: bool) -> Self {
+        EditorHelper { events, notes, colour, before: String::new() }
     }
 
     pub(super) fn set_before(&mut self, before: &str) {
@@ -58,6 +59,12 @@ impl Completer for EditorHelper {
 impl Highlighter for EditorHelper {
     fn highlight<'l>(&self, line: &'l str, _pos: usize) -> Cow<'l, str> {
         if self.colour { colour::paint(&self.before, line) } else { Cow::Borrowed(line) }
+    }
+
+    /// The prompt is drawn: what waits to be shown above it goes out in the same write.
+    fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, _default: bool) -> Cow<'b, str> {
+        let notes = self.notes.take();
+        if notes.is_empty() { Cow::Borrowed(prompt) } else { Cow::Owned(notes + prompt) }
     }
 
     fn highlight_char(&self, _line: &str, _pos: usize, kind: CmdKind) -> bool {

@@ -104,7 +104,7 @@ pub(super) fn overview() -> String {
     line("expr?  expr??", "what it is; more");
     line("!command", "run a command on the target");
     line("Ctrl-C", "interrupt; twice: leave it running in the background");
-    line("Ctrl-D", "leave");
+    line("Ctrl-D  exit", "leave; in a script and after @T, exit() ends the statement only");
     line("", "");
     for entry in ENTRIES {
         line(entry.usage, entry.brief);

@@ -32,7 +32,7 @@ pub(super) fn line(event: &Event) -> String {
         Event::Warning(message) => json!({ "kind": "warning", "message": message }),
         Event::Text(text) => json!({ "kind": "text", "text": text }),
         Event::Bound { name, values } => json!({ "kind": "bound", "name": name, "values": values }),
-        Event::Running { .. } | Event::Info(_) | Event::Notice(_) => return String::new(),
+        Event::Running { .. } | Event::Info(_) | Event::News(_) => return String::new(),
     };
     format!("{value}\n")
 }

@@ -4,8 +4,8 @@ mod answers;
 mod failures;
 mod json;
 
-use super::{Answers, Event};
-use antiphon_protocol::{EngineId, Notice, StreamName, target::compact};
+use super::{Answers, Event, News};
+use antiphon_protocol::{EngineId, StreamName, target::compact};
 use std::time::Duration;
 
 /// For whom the text is.
@@ -103,7 +103,7 @@ impl View {
                     None => error,
                 }
             }
-            Event::Notice(notice) => self.notice(notice).map_or(String::new(), |text| self.line_dim(&text)),
+            Event::News(news) => self.news(news).map_or(String::new(), |text| self.line_dim(&text)),
             _ => String::new(),
         }
     }
@@ -147,25 +147,27 @@ impl View {
         rendered
     }
 
-    fn notice(&self, notice: &Notice) -> Option<String> {
-        match notice {
-            Notice::EngineUp { restarts: 0, .. } => None,
-            Notice::EngineUp { engine, .. } => {
-                Some(format!("engine {engine} is up again, with an empty namespace"))
+    fn news(&self, news: &News) -> Option<String> {
+        let say = |engines: &[EngineId], one: &str, many: &str| {
+            let ids = compact(engines.iter().copied());
+            if engines.len() == 1 { format!("engine {ids} {one}") } else { format!("engines {ids} {many}") }
+        };
+        let text = match news {
+            News::Up { engines } => say(engines, "is up again", "are up again") + ", with an empty namespace",
+            News::Down { engines, cause, restarting } => {
+                let then = if *restarting { "; being started again" } else { "; not to come back" };
+                say(engines, "is gone", "are gone") + &format!(": {cause}{then}")
             }
-            Notice::EngineDown { engine, cause, restarting } => {
-                let then =
-                    if *restarting { "; it is being started again" } else { "; it will not come back" };
-                Some(format!("engine {engine} is gone: {cause}{then}"))
+            News::HostUp { .. } if !self.options.interactive => return None,
+            News::HostUp { name, engines } => {
+                format!("host {name} joined with engines {}", compact(engines.iter().copied()))
             }
-            Notice::HostUp { name, engines } => {
-                let ids = compact(engines.iter().copied());
-                self.options.interactive.then(|| format!("host {name} joined with engines {ids}"))
+            News::HostDown { name, engines } => {
+                format!("host {name} is gone, and engines {} with it", compact(engines.iter().copied()))
             }
-            Notice::HostDown { name, engines } => {
-                Some(format!("host {name} is gone, and engines {} with it", compact(engines.iter().copied())))
-            }
-        }
+            News::Missed(count) => format!("{count} notices of engines coming and going were missed"),
+        };
+        Some(text)
     }
 
     fn paint(&self, color: &str, text: &str) -> String {

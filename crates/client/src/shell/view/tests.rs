@@ -3,9 +3,9 @@
 use super::{Rendered, View, ViewOptions};
 use crate::{
     Answer, Done, Raised, Reply,
-    shell::{Answers, Event},
+    shell::{Answers, Event, News},
 };
-use antiphon_protocol::{EngineId, Loss, LossCause, Notice, StreamName};
+use antiphon_protocol::{EngineId, Loss, LossCause, StreamName};
 use std::{sync::Arc, time::Duration};
 
 fn done(repr: &str) -> Reply {
@@ -187,9 +187,12 @@ fn what_is_no_answer_goes_to_standard_error() {
     let error = Event::Error { message: "no".into(), hint: Some("do".into()) };
     let shown = script(&error);
     assert_eq!((shown.out.as_str(), shown.err.as_str()), ("", "error: no\nhint: do\n"));
-    let down = Notice::EngineDown { engine: EngineId(2), cause: LossCause::Exit(3), restarting: false };
-    let shown = script(&Event::Notice(down));
-    assert_eq!(shown.err, "engine 2 is gone: its process exited with status 3; it will not come back\n");
+    let engines = vec![EngineId(2)];
+    let down = News::Down { engines, cause: LossCause::Exit(3), restarting: false };
+    let shown = script(&Event::News(down));
+    assert_eq!(shown.err, "engine 2 is gone: its process exited with status 3; not to come back\n");
+    let up = News::Up { engines: (0..4).map(EngineId).collect() };
+    assert_eq!(script(&Event::News(up)).err, "engines 0-3 are up again, with an empty namespace\n");
     assert_eq!(script(&Event::Text("a\nb".into())).out, "a\nb\n");
     let waiting = vec![EngineId(1), EngineId(2)];
     let running = Event::Running { waiting, asked: 4, elapsed: Duration::from_secs(3) };

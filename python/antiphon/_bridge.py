@@ -132,7 +132,9 @@ class Bridge:
         try:
             name, message, text, facts = _errors.describe(error)
         except BaseException as second:
+            _interrupts.end()
             name, message, text, facts = _errors.bare(second if isinstance(second, KeyboardInterrupt) else error)
+        _interrupts.end()  # what is left to do runs no user code, and an interrupt in it could only spoil the answer
         if facts["exit"] == 0:
             return 0, 0, (b"",)
         keep_last(error)

@@ -3,7 +3,8 @@
 The side thread calls `request`; the signal handler runs in the main thread, looks again, and only then raises
 KeyboardInterrupt. It never raises inside a module that says `ANTIPHON_GUARDED`: there a frame or a buffer could be torn.
 Such an interrupt stays wanted, and the side thread signals again shortly after (`again`), so none is lost and the path of a
-statement pays nothing for it. `signal.signal` and `signal.getsignal` are replaced for SIGINT alone: user code may install a
+statement pays nothing for it. Where Python itself would drop the exception, in finalisers and weak references' callbacks, it
+is raised later (`_dropped`, `DROPPING`). `signal.signal` and `signal.getsignal` are replaced for SIGINT alone: user code may install a
 handler of its own, which is then called for interrupts of its own statements only.
 """
 
@@ -21,6 +22,13 @@ except ImportError:
 ANTIPHON_GUARDED = True
 
 AGAIN = (0.002, 0.004, 0.01, 0.02, 0.05)  # seconds between two signals for one interrupt; the last one repeats
+# The standard library's weak reference callbacks, by module: RustPython drops what is raised in one without a word.
+DROPPING = {
+    "importlib._bootstrap": ("cb", "remove"),
+    "_frozen_importlib": ("cb", "remove"),
+    "weakref": ("remove",),
+    "_weakrefset": ("_remove",),
+}
 FOREIGN_AFTER = 0.5  # a SIGINT this soon after one of ours is taken for ours, come late
 
 
@@ -38,6 +46,8 @@ state = State()
 _main = None
 _sent_at = -1e9
 _user = None  # the handler user code installed for SIGINT, if any
+_raised = None  # the id of the KeyboardInterrupt raised last
+wake_side = None  # wakes the side thread, which sets this
 
 
 def begin(task):
@@ -103,7 +113,8 @@ def _handle(signum=None, frame=None):
         return None
     if frame is None:
         frame = sys._getframe(1)
-    if "ANTIPHON_GUARDED" in frame.f_globals:
+    space = frame.f_globals
+    if "ANTIPHON_GUARDED" in space or frame.f_code.co_name in DROPPING.get(space.get("__name__"), ()):
         return None
     if state.wanted is None:
         # Somebody else's SIGINT (kill, raise_signal), unless it is a late one of ours.
@@ -118,10 +129,23 @@ def _handle(signum=None, frame=None):
 
 def _act(signum, frame):
     """Do what SIGINT does for user code: its own handler, or KeyboardInterrupt."""
+    global _raised
     if _user is None or _user in (_signal.SIG_DFL, _signal.default_int_handler):
-        raise KeyboardInterrupt
+        error = KeyboardInterrupt()
+        _raised = id(error)
+        raise error
     if callable(_user):
         return _user(_signal.SIGINT if signum is None else signum, frame)
+    return None
+
+
+def _dropped(what, show=sys.unraisablehook):
+    """sys.unraisablehook: an interrupt that Python dropped is wanted again; the rest is shown as ever."""
+    if id(what.exc_value) != _raised or state.forked or not state.busy:
+        return show(what)
+    state.wanted = state.running
+    if wake_side is not None:
+        wake_side()
     return None
 
 
@@ -158,6 +182,7 @@ def install():
     if _native is not None:
         _native.set_interrupt_callback(_handle)
     _signal.signal(_signal.SIGINT, _handle)
+    sys.unraisablehook = _dropped
 
 
 def reinstall():

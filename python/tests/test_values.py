@@ -114,11 +114,18 @@ class Values(unittest.TestCase):
     def test_numpy(self):
         if self.one.run("import numpy").error:
             self.skipTest("numpy is not installed")
-        self.carry("a", "import numpy\na = numpy.arange(100000.0).reshape(100, 1000)")
-        self.assertEqual(self.there("a[-1, -1], a.flags.writeable"), repr((99999.0, True)).replace("99999.0", self.there("a[-1,-1]")))
+        self.one.run("a = numpy.arange(100000.0).reshape(100, 1000)\nlayouts = [a, a.T, a[::2, ::3], numpy.array(5), a[:0]]")
+        segments = self.one.request(GET, ['["a"]']).segments
+        self.assertEqual([len(s) for s in segments[2:]], [800000])
+        self.assertLess(len(segments[1]), 1000)
+        self.carry("layouts")
+        source = "import numpy\n[(v.shape, float(v.sum()), v.flags.writeable) for v in layouts]"
+        self.assertEqual(self.there(source), self.one.run(source).repr)
+        self.assertEqual(self.there("layouts[0][0, 0] = 7; float(layouts[0][0, 0])"), "7.0")
 
     def test_pandas(self):
         if self.one.run("import pandas").error:
             self.skipTest("pandas is not installed")
-        self.carry("f", "import pandas\nf = pandas.DataFrame({'a': [1, 2], 'b': ['x', 'y']})")
-        self.assertEqual(self.there("f.to_dict('list')"), "{'a': [1, 2], 'b': ['x', 'y']}")
+        source = "pandas.DataFrame({'a': [1, 2], 'b': ['x', None], 'c': pandas.to_datetime(['2020-01-01', '2021-01-01'])}, index=['p', 'q'])"
+        self.carry("f", "f = " + source)
+        self.assertEqual(self.there("import pandas\npandas.testing.assert_frame_equal(f, %s)\nf.loc['p', 'a'] = 9\nint(f['a'].sum())" % source), "11")

@@ -13,4 +13,5 @@ mod hostile;
 mod language;
 mod python_side;
 mod script;
+mod terminal;
 mod values;

@@ -229,7 +229,7 @@ impl Terminal {
             .tab_stop(4)
             .indent_size(4)
             // Without it the helper is not asked for the prompt; it uses colours only if it was told to.
-            .color_mode(ColorMode::Enabled)
+            .color_mode(ColorMode::Forced)
             .build();
         let mut rustyline = Rustyline::with_config(settings)?;
         rustyline.set_helper(Some(EditorHelper::new(events.clone(), notes, config.colour)));

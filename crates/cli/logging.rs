@@ -9,7 +9,8 @@ use std::{
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard},
 };
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{filter::Targets, fmt::MakeWriter, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// Longest log before it is put aside as `….old`, whose predecessor goes: a daemon never fills a disk.
 const MAX_LOG_BYTES: u64 = 8 << 20;
@@ -17,26 +18,34 @@ const MAX_LOG_BYTES: u64 = 8 << 20;
 /// Warnings for the person who typed the command.
 pub fn for_people() {
     let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter("warn"))
+        .with_max_level(LevelFilter::TRACE)
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal() && output::has_colour())
         .with_target(false)
         .without_time()
+        .finish()
+        .with(filter(LevelFilter::WARN))
         .try_init();
 }
 
 /// A daemon's log: `path`, or standard error for one that runs in the foreground.
 pub fn for_daemon(path: Option<&Path>) {
-    let builder = tracing_subscriber::fmt().with_env_filter(filter("info"));
+    let builder = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE);
+    let filter = filter(LevelFilter::INFO);
     let opened = path.and_then(|path| BoundedLog::open(path).ok());
     let _ = match opened {
-        Some(log) => builder.with_ansi(false).with_writer(log).try_init(),
-        None => builder.with_ansi(io::stderr().is_terminal()).with_writer(io::stderr).try_init(),
+        Some(log) => builder.with_ansi(false).with_writer(log).finish().with(filter).try_init(),
+        None => {
+            let colour = io::stderr().is_terminal();
+            builder.with_ansi(colour).with_writer(io::stderr).finish().with(filter).try_init()
+        }
     };
 }
 
-fn filter(default: &str) -> EnvFilter {
-    EnvFilter::try_from_env("ANTIPHON_LOG").unwrap_or_else(|_| EnvFilter::new(default))
+/// What the user wants logged. A filter that makes no sense is as good as none: logs must not keep a command from working.
+fn filter(default: LevelFilter) -> Targets {
+    let wanted = std::env::var("ANTIPHON_LOG").ok().and_then(|text| text.parse().ok());
+    wanted.unwrap_or_else(|| Targets::new().with_default(default))
 }
 
 /// A fault of ours is said as one, with what is needed to report it, and without a raw backtrace.

@@ -26,13 +26,20 @@ def serve(fd):
 
 def warm():
     """Load whatever an engine needs, so that engines share it, and keep the collector off it."""
-    import linecache  # noqa: F401
+    import linecache
     import signal  # noqa: F401
     import traceback  # noqa: F401
 
     from antiphon import _check, _errors, _execute, _functions, _inspect, _queries, _side  # noqa: F401
 
     _bridge.packages()
+    source = "x = 1 / 0\n"
+    linecache.cache["<warm>"] = (len(source), None, [source], "<warm>")
+    try:
+        exec(compile(source, "<warm>", "exec"), {})
+    except ZeroDivisionError as error:
+        _errors.describe(error)  # what traceback imports only to mark a line is worth more than a megabyte an engine
+    del linecache.cache["<warm>"]
     gc.collect()
     if hasattr(gc, "freeze"):
         gc.freeze()

@@ -30,9 +30,11 @@ def warm():
     import signal  # noqa: F401
     import traceback  # noqa: F401
 
-    from antiphon import _check, _errors, _execute, _functions, _inspect, _queries, _side  # noqa: F401
+    from antiphon import _check, _errors, _execute, _functions, _inspect, _queries, _side, _streams  # noqa: F401
 
-    _bridge.packages()
+    json.dumps(_bridge.facts())
+    _execute.future_mask()
+    _streams.Bytes(None)
     source = "x = 1 / 0\n"
     linecache.cache["<warm>"] = (len(source), None, [source], "<warm>")
     try:

@@ -56,6 +56,11 @@ class Values(unittest.TestCase):
         self.carry("rec", "def rec(n): return n and rec(n - 1) + 1")
         self.assertEqual(self.there("rec(5)"), "5")
 
+    def test_globals_that_are_here_stay(self):
+        self.two.run("mine = 'theirs'")
+        self.carry("m", "mine, new = 'ours', 'ours'\ndef m(): return mine, new")
+        self.assertEqual(self.there("m(), mine, new"), "(('theirs', 'ours'), 'theirs', 'ours')")
+
     def test_classes(self):
         source = (
             "class Base:\n    x = 1\n    def who(self): return type(self).__name__\n"

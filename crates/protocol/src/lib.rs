@@ -12,11 +12,14 @@ pub mod limits;
 mod messages;
 mod status;
 pub mod target;
+mod values;
 
 pub use ids::{ClientId, EngineId, HostId, RequestId, TaskId};
 pub use messages::{
-    Ask, ClientToController, ControllerToClient, ControllerToHost, HostToController, Interruption, Lane,
-    Loss, LossCause, Message, Notice, OnLeave, Outcome, Refusal, StreamName, Want, Work,
+    ClientToController, ControllerToClient, ControllerToHost, HostToController, Lane, Message,
 };
 pub use status::{ClusterStatus, EngineInfo, EngineState, EngineStatus, HostInfo, HostStatus};
 pub use target::{Target, TargetError};
+pub use values::{
+    Ask, Interruption, Loss, LossCause, Notice, OnLeave, Outcome, Refusal, StreamName, Want, Work,
+};

@@ -238,6 +238,8 @@ impl Terminal {
         rustyline.bind_sequence(Event::Any, watch);
         let tab = EventHandler::Conditional(Box::new(keys::Tab));
         rustyline.bind_sequence(KeyEvent(KeyCode::Tab, Modifiers::NONE), tab);
+        let backspace = EventHandler::Conditional(Box::new(keys::Backspace));
+        rustyline.bind_sequence(KeyEvent(KeyCode::Backspace, Modifiers::NONE), backspace);
         if let Some(history) = &config.history {
             // A missing one is the first one; a broken one is no reason not to start.
             let _ = rustyline.load_history(history);

@@ -1,6 +1,6 @@
 //! Keys that mean something else here.
 
-use rustyline::{Cmd, ConditionalEventHandler, Event, EventContext, RepeatCount};
+use rustyline::{Cmd, ConditionalEventHandler, Event, EventContext, Movement, RepeatCount};
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -49,9 +49,40 @@ impl ConditionalEventHandler for Tab {
     }
 }
 
+/// Backspace takes a whole step of the indentation away.
+pub(super) struct Backspace;
+
+impl ConditionalEventHandler for Backspace {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, context: &EventContext<'_>) -> Option<Cmd> {
+        let before = &context.line()[..context.pos()];
+        is_indent(before).then_some(Cmd::Dedent(Movement::WholeLine))
+    }
+}
+
+/// Whether there are only spaces before the cursor, and enough of them for a step.
+fn is_indent(before: &str) -> bool {
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    line.len() >= 4 && line.bytes().all(|byte| byte == b' ')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn backspace_takes_a_step_only_of_an_indentation() {
+        let table = [
+            ("    ", true),
+            ("x\n        ", true),
+            ("  ", false),
+            ("", false),
+            ("    x", false),
+            ("    a\n", false),
+        ];
+        for (before, expected) in table {
+            assert_eq!(is_indent(before), expected, "{before:?}");
+        }
+    }
 
     #[test]
     fn a_paste_is_told_from_a_hand() {

@@ -73,10 +73,17 @@ impl<C: Cluster, L: Local> Evaluator<C, L> {
         Ok(engines)
     }
 
-    pub(super) async fn magic_engines(&mut self, sink: &mut dyn Sink) -> Status {
+    /// `%engines [-l]`
+    pub(super) async fn magic_engines(&mut self, args: &str, sink: &mut dyn Sink) -> Status {
+        if !matches!(args, "" | "-l") {
+            return refuse("%engines takes nothing but -l", None, sink);
+        }
         match self.unless_pressed(self.cluster.status(), sink).await {
             Ok(status) => {
-                sink.on_event(Event::Text(engines_table(&status.engines)));
+                let is_long = status.engines.len() >= FOLD_FROM;
+                let fold = self.options.interactive && args.is_empty() && is_long;
+                let table = if fold { folded_table } else { engines_table };
+                sink.on_event(Event::Text(table(&status.engines)));
                 Status::Done
             }
             Err(status) => status,
@@ -167,6 +174,34 @@ fn state_text(engine: &EngineStatus) -> String {
         (EngineState::Busy, None) => "busy".to_owned(),
         (EngineState::Dead, _) => "dead".to_owned(),
     }
+}
+
+/// From this many engines on a person is shown equal ones on one line: more would not fit beside what was asked before.
+const FOLD_FROM: usize = 17;
+
+/// The engines, those in one line that differ in their process only.
+fn folded_table(engines: &[EngineStatus]) -> String {
+    let mut groups: Vec<([String; 6], Vec<EngineId>)> = Vec::new();
+    for engine in engines {
+        let row = [
+            engine.host_name.clone(),
+            state_text(&EngineStatus { busy_ms: None, ..engine.clone() }),
+            format!("{} {}", engine.info.implementation, engine.info.version),
+            engine.finished.to_string(),
+            engine.restarts.to_string(),
+            engine.labels.join(","),
+        ];
+        match groups.iter_mut().find(|(known, _)| *known == row) {
+            Some((_, ids)) => ids.push(engine.engine),
+            None => groups.push((row, vec![engine.engine])),
+        }
+    }
+    let mut table = Table::new(["engines", "count", "host", "state", "python", "done", "restarts", "labels"]);
+    for ([host, state, python, done, restarts, labels], ids) in groups {
+        let count = ids.len().to_string();
+        table.row([compact(ids), count, host, state, python, done, restarts, labels]);
+    }
+    format!("{}\n%engines -l lists each with its process", table.to_string().trim_end())
 }
 
 /// The engines, one a line.

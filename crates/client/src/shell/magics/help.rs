@@ -14,7 +14,12 @@ const fn entry(name: &'static str, usage: &'static str, brief: &'static str, mor
 
 const ENTRIES: &[Entry] = &[
     entry("target", "%target [T]", "make T the current target; show it", TARGETS),
-    entry("engines", "%engines", "list the engines", ""),
+    entry(
+        "engines",
+        "%engines [-l]",
+        "list the engines",
+        "From 17 engines on equal ones share a line; -l gives each its own, with its process.",
+    ),
     entry(
         "push",
         "%push x [y …] [as z]",
@@ -72,7 +77,12 @@ const ENTRIES: &[Entry] = &[
     entry("history", "%history [-n]", "what was typed, with numbers", ""),
     entry("save", "%save FILE [N-M …]", "write what was typed to a file", ""),
     entry("help", "%help [NAME]", "this, or more about one of them", ""),
-    entry("exit", "%exit", "leave, as Ctrl-D does", ""),
+    entry(
+        "exit",
+        "%exit",
+        "leave, as Ctrl-D does",
+        "So does a line that is exactly exit, quit, exit() or quit(). In a script, inside code and after @T, exit() ends the statement only.",
+    ),
 ];
 
 const TARGETS: &str = "\
@@ -89,7 +99,8 @@ local          the shell's own interpreter
 a,b            both; !a takes a away";
 
 /// Names that mean another.
-const ALIASES: &[(&str, &str)] = &[("pxresult", "result"), ("quit", "exit"), ("hist", "history")];
+const ALIASES: &[(&str, &str)] =
+    &[("pxresult", "result"), ("quit", "exit"), ("hist", "history"), ("targets", "target")];
 
 pub(super) fn overview() -> String {
     let mut lines = vec![

@@ -20,8 +20,8 @@ use super::{
 impl<C: Cluster, L: Local> Evaluator<C, L> {
     pub(crate) async fn magic(&mut self, name: &str, args: &str, aim: &Aim, sink: &mut dyn Sink) -> Status {
         match name {
-            "target" => self.magic_target(args, sink).await,
-            "engines" => self.magic_engines(sink).await,
+            "target" | "targets" => self.magic_target(args, sink).await,
+            "engines" => self.magic_engines(args, sink).await,
             "status" => self.magic_status(sink).await,
             "autopx" => self.magic_autopx(sink),
             "interrupt" => self.magic_interrupt(args, aim, sink).await,
@@ -61,6 +61,9 @@ impl<C: Cluster, L: Local> Evaluator<C, L> {
     }
 
     fn unknown_magic(&self, percent: &str, name: &str, sink: &mut dyn Sink) -> Status {
+        if name == "kill" {
+            return refuse("there is no %kill", Some("%restart kills engines and starts them again"), sink);
+        }
         let nearest = help::nearest(name).map(|nearest| format!("did you mean %{nearest}?"));
         let hint = nearest.as_deref().unwrap_or("%help lists what there is");
         refuse(format!("there is no {percent}{name}"), Some(hint), sink)

@@ -24,9 +24,20 @@ class Interrupts(unittest.TestCase):
         self.assertEqual(self.it.next_stream(), "on\n")
         begin = time.monotonic()
         self.it.interrupt(ident)
-        result = self.it.result()
+        answered = threading.Event()
+        if driver.builtin() and "asyncio" in source:
+            # The built-in interpreter loses an interrupt inside asyncio now and then (README): one presses again.
+            threading.Thread(target=self.press_until, args=(answered, ident), daemon=True).start()
+        try:
+            result = self.it.result()
+        finally:
+            answered.set()
         self.assertLess(time.monotonic() - begin, 5)
         return result
+
+    def press_until(self, answered, ident):
+        while not answered.wait(1):
+            self.it.interrupt(ident)
 
     def test_an_import(self):
         """An interrupt in the middle of an import; what Python leaves half imported is nobody's fault."""

@@ -67,6 +67,8 @@ pub(crate) struct Newsroom {
     ready: VecDeque<News>,
     /// Losses that answers told, and when.
     told: Vec<(EngineId, LossCause, Instant)>,
+    /// When this session last restarted engines, and said so.
+    restarted: Option<Instant>,
 }
 
 impl Newsroom {
@@ -79,6 +81,7 @@ impl Newsroom {
             last: now,
             ready: VecDeque::new(),
             told: Vec::new(),
+            restarted: None,
         }
     }
 
@@ -120,6 +123,11 @@ impl Newsroom {
         self.told.push((answer.engine, loss.cause.clone(), now));
     }
 
+    /// This session restarts engines; it says so by itself.
+    pub(crate) fn on_restart(&mut self) {
+        self.restarted = Some(Instant::now());
+    }
+
     fn hold(&mut self, notice: Notice) {
         match notice {
             // That they start for the first time, the banner says.
@@ -156,6 +164,7 @@ impl Newsroom {
     fn ripen(&mut self) {
         let now = Instant::now();
         self.told.retain(|(_, _, when)| now < *when + TOLD_FOR);
+        let is_ours = self.restarted.is_some_and(|when| now < when + TOLD_FOR);
         let held = std::mem::take(&mut self.held);
         let hosts = held.iter().filter_map(|news| match news {
             News::HostDown { engines, .. } => Some(engines),
@@ -165,8 +174,10 @@ impl Newsroom {
         for mut news in held {
             match &mut news {
                 News::Down { engines, cause, restarting } => {
+                    let is_restart = is_ours && *cause == LossCause::Restarted;
                     let is_told = |engine: EngineId| {
-                        *restarting && self.told.iter().any(|(id, why, _)| *id == engine && why == cause)
+                        let told = || self.told.iter().any(|(id, why, _)| *id == engine && why == cause);
+                        *restarting && (is_restart || told())
                     };
                     engines.retain(|engine| !with_host.contains(engine) && !is_told(*engine));
                     tidy(engines);
@@ -254,6 +265,20 @@ mod tests {
             News::Up { engines: ids(0..1) },
         ];
         assert_eq!(said(notices, answers).await, expected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_restart_of_ours_is_said_when_it_is_done() {
+        let (sender, receiver) = broadcast::channel(8);
+        let mut room = Newsroom::new(receiver);
+        room.on_restart();
+        sender.send(down(3, LossCause::Restarted)).unwrap();
+        sender.send(up(3)).unwrap();
+        assert_eq!(room.next().await, News::Up { engines: ids(3..4) });
+        tokio::time::sleep(TOLD_FOR).await;
+        let theirs = LossCause::Restarted;
+        sender.send(down(3, theirs.clone())).unwrap();
+        assert_eq!(room.next().await, News::Down { engines: ids(3..4), cause: theirs, restarting: true });
     }
 
     #[tokio::test(start_paused = true)]

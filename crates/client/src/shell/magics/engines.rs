@@ -157,6 +157,7 @@ impl<C: Cluster, L: Local> Evaluator<C, L> {
         };
         match self.unless_pressed(self.cluster.restart(&target), sink).await {
             Ok(reached) => {
+                self.news.on_restart();
                 let what = if reached == 1 { "engine" } else { "engines" };
                 sink.on_event(Event::Info(format!("{reached} {what} restarted, with empty namespaces")));
                 Status::Done

@@ -1,6 +1,6 @@
 //! The `antiphon` command: one file per subcommand, and here what they share: arguments in, an exit status out.
 //!
-//! Whatever goes wrong arrives here as a [`Failure`](error::Failure) and is said in one form. Daemons, the shell and
+//! Whatever goes wrong arrives here as a [`Failure`] and is said in one form. Daemons, the shell and
 //! every command run on one thread: user code runs in other processes, so there is nothing here to spread.
 
 mod args;

@@ -159,33 +159,3 @@ fn a_killed_server_takes_its_engines() {
         let _ = kill_process(Pid::from_raw(pids[1] as i32).unwrap(), Signal::KILL);
     });
 }
-
-/// How long a statement takes on four engines with nothing between: the rival of every figure further out.
-#[test]
-#[ignore = "a measurement: run with --ignored --nocapture, in release"]
-fn measure_statements_straight_over_the_bridge() {
-    with_python(|python| async move {
-        let server = ForkServer::start(&python).await.unwrap();
-        let mut engines = Vec::new();
-        for engine in 0..4 {
-            engines.push(ready(&server, engine).await);
-        }
-        let mut times = Vec::new();
-        for _ in 0..3000 {
-            let start = std::time::Instant::now();
-            for engine in &mut engines {
-                send(engine, "1+1");
-            }
-            for engine in &mut engines {
-                let event = engine.bridge.main.next().await.unwrap();
-                assert!(matches!(event, MainEvent::Result { .. }));
-            }
-            times.push(start.elapsed());
-        }
-        times.sort_unstable();
-        eprintln!(
-            "statement on 4 engines over their bridges: median {:?}, p99 {:?}",
-            times[1500], times[2970]
-        );
-    });
-}

@@ -206,10 +206,13 @@ class Interpreter:
         self.side.send(INTERRUPT, 0, 0, ident)
 
     def next_stream(self):
-        """The next frame, which must be output."""
-        frame = self.main.receive()
-        assert frame.kind == STREAM, frame
-        return frame.segments[0].decode()
+        """The next line of output, in however many frames it comes (the built-in `print` writes piece by piece)."""
+        text = ""
+        while not text.endswith("\n"):
+            frame = self.main.receive()
+            assert frame.kind == STREAM, frame
+            text += frame.segments[0].decode()
+        return text
 
     def close(self):
         """Hang up, and see the process end by itself."""

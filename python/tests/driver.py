@@ -61,6 +61,16 @@ class Timeout(AssertionError):
     """Nothing came before the deadline."""
 
 
+def await_end(process):
+    """See a process end by itself; it is killed if it does not, which is still a failure."""
+    try:
+        process.wait(DEADLINE)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
 class Wire:
     """One socket with frames on it."""
 
@@ -219,11 +229,8 @@ class Interpreter:
         self.main.sock.close()
         self.side.sock.close()
         try:
-            self.process.wait(DEADLINE)
+            await_end(self.process)
         finally:
-            if self.process.poll() is None:
-                self.process.kill()
-                self.process.wait()
             for pipe in (self.process.stdout, self.process.stderr):
                 if pipe:
                     pipe.close()
@@ -266,12 +273,7 @@ class ForkServer:
     def close(self):
         """Hang up, and see the server end."""
         self.wire.sock.close()
-        try:
-            self.process.wait(DEADLINE)
-        finally:
-            if self.process.poll() is None:
-                self.process.kill()
-                self.process.wait()
+        await_end(self.process)
 
 
 class Forked(Interpreter):

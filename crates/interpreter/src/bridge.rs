@@ -162,9 +162,7 @@ pub struct MainWriter {
 impl MainWriter {
     /// Sends work: writes at once what the socket takes and queues the rest. True if all is written.
     pub fn send(&mut self, task: u64, work: &Work, segments: &[Bytes]) -> Result<bool, BridgeError> {
-        self.sink.push(work_header(task, work), segments)?;
-        self.sink.flush_now()?;
-        Ok(!self.sink.is_pending())
+        send_now(&mut self.sink, work_header(task, work), segments)
     }
 
     /// True if bytes wait for the socket.
@@ -240,9 +238,7 @@ impl SideWriter {
     }
 
     fn push(&mut self, header: Header, segments: &[Bytes]) -> Result<bool, BridgeError> {
-        self.sink.push(header, segments)?;
-        self.sink.flush_now()?;
-        Ok(!self.sink.is_pending())
+        send_now(&mut self.sink, header, segments)
     }
 
     /// True if bytes wait for the socket.
@@ -259,6 +255,13 @@ impl SideWriter {
     pub fn flush(&mut self) -> io::Result<()> {
         self.sink.flush_ready()
     }
+}
+
+/// Queues a frame and writes what the socket takes of it at once. True if all is written.
+fn send_now(sink: &mut FrameSink, header: Header, segments: &[Bytes]) -> Result<bool, BridgeError> {
+    sink.push(header, segments)?;
+    sink.flush_now()?;
+    Ok(!sink.is_pending())
 }
 
 fn work_header(task: u64, work: &Work) -> Header {
